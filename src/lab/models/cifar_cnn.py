@@ -1,0 +1,57 @@
+"""A small convolutional network for small photographs, built to learn fast."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torchmetrics.classification import MulticlassAccuracy
+
+from leyden.training import SupervisedModule
+from leyden.training.layers import WhiteningConv
+
+
+class CifarCNN(SupervisedModule):
+    """A frozen whitening layer, three groups of two convolutions, and a linear head on their maxima.
+
+    The shape follows Keller Jordan's airbench (https://arxiv.org/abs/2404.00498). With the default widths 295,000 parameters.
+    """
+
+    def __init__(self, widths: Sequence[int] = (32, 64, 128), classes: int = 10, label_smoothing: float = 0.2) -> None:
+        super().__init__(
+            loss=nn.CrossEntropyLoss(label_smoothing=label_smoothing),
+            metrics={"accuracy": MulticlassAccuracy(classes, average="micro", validate_args=False)},
+        )
+        self.save_hyperparameters()
+        self.whiten = WhiteningConv(channels=3)
+        sizes = [self.whiten.out_channels, *widths]
+        self.groups = nn.Sequential(nn.GELU(), *(conv_group(*pair) for pair in zip(sizes, sizes[1:], strict=False)))
+        self.head = nn.Linear(widths[-1], classes, bias=False)
+
+    def setup(self, stage: str) -> None:
+        if stage == "fit":
+            data = self.trainer.datamodule  # type: ignore[attr-defined]
+            self.whiten.fit(data.normalize(data.splits.train[0][:5000]))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits [N, classes] for normalised images [N, 3, 32, 32]."""
+        features = self.groups(self.whiten(images)).amax((2, 3))
+        logits: Tensor = self.head(features) / 9  # small at first, so that the head learns no faster than what feeds it
+        return logits
+
+
+def conv_group(channels_in: int, channels_out: int) -> nn.Sequential:
+    """[N, channels_in, H, W] to [N, channels_out, H / 2, W / 2]."""
+    return nn.Sequential(
+        conv(channels_in, channels_out), nn.MaxPool2d(2), norm(channels_out), nn.GELU(),
+        conv(channels_out, channels_out), norm(channels_out), nn.GELU(),
+    )  # fmt: skip
+
+
+def conv(channels_in: int, channels_out: int) -> nn.Conv2d:
+    """A 3 x 3 convolution whose first filters begin by passing their inputs on (Dirac initialisation)."""
+    layer = nn.Conv2d(channels_in, channels_out, 3, padding="same", bias=False)
+    nn.init.dirac_(layer.weight[:channels_in])
+    return layer
+
+
+def norm(channels: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(channels, momentum=0.4)

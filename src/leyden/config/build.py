@@ -1,0 +1,87 @@
+"""From a config with `_target_`s to the objects that it describes."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from omegaconf import DictConfig
+
+from leyden.errors import UserError
+from leyden.training import SupervisedModule
+
+REFUSALS = (ValueError, TypeError, OSError, ImportError, MisconfigurationException)
+
+
+def build(config: DictConfig, key: str, **arguments: Any) -> Any:
+    """The object under `key`, or None where nothing is chosen.
+
+    Raises UserError where its class cannot be found or refuses its arguments.
+    """
+    if not config.get(key):
+        return None
+    try:
+        return instantiate(config[key], _convert_="all", **arguments)
+    except InstantiationException as error:
+        cause = error.__cause__
+        if cause is None or isinstance(cause, REFUSALS):
+            raise _refused(config, key, cause or error) from error
+        raise cause from None
+
+
+def build_all(config: DictConfig, key: str) -> list[Any]:
+    """The objects in the group under `key`, in its order; entries set to null are left out."""
+    group = config.get(key) or {}
+    return [build(group, name) for name in group if group[name] is not None]
+
+
+def build_factory(config: DictConfig, key: str) -> Callable[..., Any] | None:
+    """What is under `key` with `_partial_`, or None where nothing is chosen. When called, it raises as `build` does."""
+    factory = build(config, key)
+    if factory is None:
+        return None
+
+    @functools.wraps(factory)
+    def explained(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return factory(*args, **kwargs)
+        except REFUSALS as error:
+            raise _refused(config, key, error) from error
+
+    return explained
+
+
+def build_data(config: DictConfig) -> LightningDataModule:
+    data: LightningDataModule = build(config, "data")
+    return data
+
+
+def build_model(config: DictConfig) -> LightningModule:
+    """The model, with the config's optimizer and scheduler where it is one that takes them."""
+    model: LightningModule = build(config, "model")
+    if isinstance(model, SupervisedModule):
+        model.make_optimizer = build_factory(config, "optimizer") or model.make_optimizer
+        model.make_scheduler = build_factory(config, "scheduler")
+        model.plateau_metric = config.monitor.metric
+    if config.compile:
+        model.compile()
+    return model
+
+
+def build_trainer(config: DictConfig, **arguments: Any) -> Trainer:
+    """The trainer, with further arguments of our own. Raises UserError where the machine has not what it asks for."""
+    if config.trainer.accelerator in ("gpu", "cuda") and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
+        raise UserError(
+            f"trainer.accelerator={config.trainer.accelerator}: torch finds no GPU on this machine; "
+            "choose trainer=cpu, or trainer=auto for whatever there is"
+        )
+    trainer: Trainer = build(config, "trainer", **arguments)
+    return trainer
+
+
+def _refused(config: DictConfig, key: str, cause: Exception) -> UserError:
+    return UserError(f"{key} ({config[key].get('_target_', 'no _target_')}): {' '.join(str(cause).split())}")

@@ -1,0 +1,70 @@
+"""What went wrong, in one line, for the person who typed the command."""
+
+import difflib
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from leyden.errors import UserError
+
+
+def explain(error: BaseException) -> str | None:
+    """One line for a mistake that the user can put right; None for what may be a fault of the program."""
+    if isinstance(error, UserError | OSError):
+        return one_line(str(error))
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        cause = f" ({error.__cause__})" if error.__cause__ is not None else ""
+        return one_line(f"{error}{cause}")
+    lightning = sys.modules.get("lightning.fabric.utilities.exceptions")  # what was not imported was not raised
+    if lightning is not None and isinstance(error, lightning.MisconfigurationException):
+        return one_line(str(error))
+    return None
+
+
+def explain_composition(error: HydraException, arguments: Sequence[str], configs: Path) -> UserError:
+    """What is wrong with the overrides in `arguments`, and which name was probably meant."""
+    if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
+        group, _, option = error.missing_cfg_file.rpartition("/")
+        there = ", ".join(error.options)
+        return UserError(f"{group}={option}: no such option{did_you_mean(option, error.options)} (there are: {there})")
+    if unknown := re.match(r"Could not override '([^']+)'", str(error)):
+        key = unknown[1]
+        others = [argument for argument in arguments if argument.split("=")[0] != key]
+        hint = did_you_mean(key, _valid_keys(others, configs))
+        return UserError(f"{key}: no such group or key{hint} (a key that is meant to be new takes a plus sign: +{key}=...)")
+    return UserError(explain(error) or "")
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    nearest = difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.5)
+    return f", did you mean {nearest[0]}?" if nearest else ""
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _valid_keys(overrides: Sequence[str], configs: Path) -> list[str]:
+    """Every group and every full key that could be overridden."""
+    groups = [folder.name for folder in configs.iterdir() if folder.is_dir()]
+    with initialize_config_dir(str(configs), version_base="1.3"):
+        try:
+            config = compose("train", overrides=list(overrides))
+        except HydraException:
+            config = compose("train")
+    return groups + _keys(config)
+
+
+def _keys(config: DictConfig, prefix: str = "") -> list[str]:
+    keys = []
+    for name, value in OmegaConf.to_container(config).items():  # type: ignore[union-attr]
+        keys.append(f"{prefix}{name}")
+        if isinstance(value, dict):
+            keys += _keys(OmegaConf.create(value), f"{prefix}{name}.")
+    return keys

@@ -1,0 +1,1 @@
+"""A run is a folder: claimed once, opened again by every verb."""

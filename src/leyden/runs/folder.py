@@ -1,0 +1,109 @@
+"""The run folder: its files, their names, and how they are written."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from leyden.errors import UserError
+
+
+class RunFolder:
+    """The folder that one training leaves behind. `open` it again with `RunFolder.open`."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.checkpoints = self.path / "checkpoints"
+        self.log = self.path / "train.log"
+
+    def __str__(self) -> str:
+        """The path as one would type it here."""
+        return os.path.relpath(self.path)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> "RunFolder":
+        """Raises UserError for a folder that no training has left."""
+        run = cls(path)
+        if not run.path.is_dir():
+            raise UserError(f"{path}: there is no such folder; a run folder looks like logs/xor/2026-11-21_19-03-00")
+        if not (run.path / "config.yaml").is_file():
+            raise UserError(f"{path} is not a run folder: it holds no config.yaml")
+        return run
+
+    def write_config(self, config: DictConfig) -> None:
+        """Keep the config with every interpolation resolved."""
+        resolved = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
+        _write_whole(self.path / "config.yaml", OmegaConf.to_yaml(resolved))
+
+    def config(self) -> DictConfig:
+        """The resolved config. Raises UserError where the file is damaged."""
+        file = self.path / "config.yaml"
+        try:
+            config = OmegaConf.load(file)
+        except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+            raise UserError(f"{file} is damaged: {' '.join(str(error).split())}") from error
+        if not isinstance(config, DictConfig):
+            raise UserError(f"{file} is damaged: it holds no mapping")
+        return config
+
+    def write_result(self, result: Mapping[str, Any]) -> None:
+        _write_whole(self.path / "result.json", json.dumps(result, indent=2) + "\n")
+
+    def result(self) -> dict[str, Any]:
+        """Raises UserError where there is none, or where it is damaged."""
+        file = self.path / "result.json"
+        try:
+            result: dict[str, Any] = json.loads(file.read_text())
+        except FileNotFoundError as error:
+            raise UserError(f"{self.path} holds no result.json: its training never began") from error
+        except ValueError as error:
+            raise UserError(f"{file} is damaged: {error}") from error
+        return result
+
+    def checkpoint(self, name: str) -> Path:
+        """The file of the checkpoint `best` or `last`. Raises UserError where it is not."""
+        file = self.checkpoints / f"{name}.ckpt"
+        if not file.is_file():
+            there = ", ".join(sorted(path.name for path in self.checkpoints.glob("*.ckpt"))) or "none"
+            raise UserError(f"{self.path} has no checkpoint {name}.ckpt; there is: {there}")
+        return file
+
+    def discard_if_not_begun(self) -> None:
+        """Remove the folder of a training that failed before its first step, and the experiment's where it is left empty."""
+        if not (self.path / "result.json").is_file():
+            return
+        result = self.result()
+        if result["status"] == "failed" and result["steps"] == 0:
+            shutil.rmtree(self.path, ignore_errors=True)
+            with suppress(OSError):  # other runs are in it
+                self.path.parent.rmdir()
+
+
+def claim(path: Path) -> Path:
+    """Make the folder and no other's: where it is taken, the first free of `path`-2, `path`-3 ..."""
+    number = 1
+    while True:
+        claimed = path if number == 1 else path.with_name(f"{path.name}-{number}")
+        claimed.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            claimed.mkdir()
+        except FileExistsError:
+            number += 1
+        except FileNotFoundError:
+            continue  # a neighbour that failed has just removed the parent
+        else:
+            return claimed
+
+
+def _write_whole(file: Path, text: str) -> None:
+    """Readers see the old content or the new, never a part."""
+    partial = file.with_name(f".{file.name}.{os.getpid()}")
+    partial.write_text(text)
+    partial.replace(file)

@@ -1,0 +1,37 @@
+"""Where Hydra meets the run folder."""
+
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, open_dict, read_write
+
+from leyden.runs.folder import claim
+from leyden.runs.processes import is_first_process
+
+
+class ClaimFolder(Callback):
+    """Gives each run, and each sweep, a folder that no other has, before Hydra writes into it.
+
+    Of several processes that train together only the first has a folder; the others write nothing.
+    """
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        with read_write(config), open_dict(config):
+            if is_first_process():
+                config.hydra.run.dir = _claimed(config.hydra.run.dir)
+            else:
+                config.hydra.run.dir = "."
+                config.hydra.output_subdir = None
+                config.hydra.job_logging = {"version": 1, "root": {"handlers": []}, "disable_existing_loggers": False}
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        with read_write(config), open_dict(config):
+            config.hydra.sweep.dir = _claimed(config.hydra.sweep.dir)
+
+
+def _claimed(folder: str) -> str:
+    try:
+        return str(claim(Path(folder)))
+    except OSError:
+        return folder  # Hydra turns what a callback raises into a warning, but fails at this folder itself

@@ -1,0 +1,56 @@
+"""The story of one training as `result.json` tells it, from its start to its end."""
+
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+from leyden.runs.folder import RunFolder
+from leyden.runs.processes import is_first_process
+
+
+class Record:
+    """Writes `result.json` at the start and at every change of status. Of several processes only the first writes."""
+
+    def __init__(self, run: RunFolder, metric: str, mode: str) -> None:
+        self.run = run
+        self.result: dict[str, Any] = {
+            "status": "running",
+            "monitor": {"name": metric, "mode": mode, "value": None},
+            "metrics": {},
+            "best_checkpoint": None,
+            "last_checkpoint": None,
+            "seconds": 0.0,
+            "steps": 0,
+            "epochs": 0,
+            "error": None,
+        }
+        self._write()
+
+    def trained(self, trainer: Any, seconds: float, best_value: float | None) -> None:
+        """Take over how far a lightning Trainer got in `seconds`, and the metrics that it logged last."""
+        self.result["monitor"]["value"] = best_value
+        self.result["metrics"] |= {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self.result |= {"seconds": round(seconds, 3), "steps": trainer.global_step, "epochs": trainer.current_epoch}
+
+    def finished(self, test_metrics: Mapping[str, float]) -> None:
+        self.result["metrics"] |= test_metrics
+        self._close("finished", None)
+
+    def stopped(self, error: BaseException, line: str | None) -> None:
+        """`line` says what `error` means where that is known; the whole of it goes into the log."""
+        interrupted = isinstance(error, KeyboardInterrupt | SystemExit)
+        if is_first_process():
+            with self.run.log.open("a") as log:
+                log.write("".join(traceback.format_exception(error)))
+        self._close("interrupted" if interrupted else "failed", line or f"{type(error).__name__}: {error}".splitlines()[0])
+
+    def _close(self, status: str, error: str | None) -> None:
+        for name in ("best", "last"):
+            if (self.run.checkpoints / f"{name}.ckpt").is_file():
+                self.result[f"{name}_checkpoint"] = f"checkpoints/{name}.ckpt"
+        self.result |= {"status": status, "error": error}
+        self._write()
+
+    def _write(self) -> None:
+        if is_first_process():
+            self.run.write_result(self.result)

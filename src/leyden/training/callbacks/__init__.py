@@ -1,0 +1,5 @@
+"""What watches training."""
+
+from leyden.training.callbacks.progress import Progress
+
+__all__ = ["Progress"]

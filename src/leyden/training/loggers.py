@@ -1,0 +1,115 @@
+"""TensorBoard and CSV loggers that write straight into the folder they are given."""
+
+import csv
+import os
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning.fabric.utilities.logger import _convert_params, _flatten_dict
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.loggers import TensorBoardLogger as LightningTensorBoardLogger
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
+from torch.utils.tensorboard.summary import hparams
+
+Params = dict[str, Any] | Namespace
+
+
+class TensorBoardLogger(LightningTensorBoardLogger):
+    """Lightning's, with events in `save_dir` itself, no `hparams.yaml`, and real metrics in the HPARAMS tab.
+
+    Lightning writes hyper-parameters with a metric `hp_metric` of -1. Here they are written once, when they are first known,
+    without naming metrics: TensorBoard then shows every scalar of the run beside them.
+    """
+
+    def __init__(self, save_dir: str | os.PathLike[str]) -> None:
+        super().__init__(save_dir, name="", version="", default_hp_metric=False)
+        self._wrote_hyperparams = False
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Params, metrics: dict[str, Any] | None = None, step: int | None = None) -> None:
+        if self._wrote_hyperparams:
+            return
+        _, started, ended = hparams(_flat(params), {})
+        self.experiment._get_file_writer().add_summary(started)
+        self.experiment._get_file_writer().add_summary(ended)
+        self._wrote_hyperparams = True
+
+    @rank_zero_only
+    def save(self) -> None:
+        self.experiment.flush()
+
+
+class CSVLogger(Logger):
+    """The logged scalars as `metrics.csv` in `save_dir`: a row for each step, a column for each name.
+
+    A name that is logged for the first time later on becomes a new column; a file that is there already is continued.
+    """
+
+    def __init__(self, save_dir: str | os.PathLike[str]) -> None:
+        super().__init__()
+        self.file = Path(save_dir) / "metrics.csv"
+        self._columns = self._read()[0] or ["step"]
+        self._rows: list[dict[str, Any]] = []
+
+    @property
+    def name(self) -> str:
+        return ""
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    @property
+    def save_dir(self) -> str:
+        return str(self.file.parent)
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Params, *args: Any, **kwargs: Any) -> None:
+        """A table of curves has no place for them: they stand in the run's config."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        if not self._rows or self._rows[-1]["step"] != step:
+            self._rows.append({"step": step})
+        self._rows[-1].update({name: float(value) for name, value in metrics.items()})
+
+    @rank_zero_only
+    def save(self) -> None:
+        self._write(self._rows[:-1])  # the last row may not be complete yet
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        self._write(self._rows)
+
+    def _write(self, rows: list[dict[str, Any]]) -> None:
+        if not rows:
+            return
+        del self._rows[: len(rows)]
+        new_columns = dict.fromkeys(name for row in rows for name in row if name not in self._columns)
+        if new_columns or not self.file.exists():
+            rows = self._read()[1] + rows
+            self._columns += new_columns
+            partial = self.file.with_suffix(".csv.partial")
+            with partial.open("w", newline="") as file:
+                writer = csv.DictWriter(file, self._columns)
+                writer.writeheader()
+                writer.writerows(rows)
+            partial.replace(self.file)
+        else:
+            with self.file.open("a", newline="") as file:
+                csv.DictWriter(file, self._columns).writerows(rows)
+
+    def _read(self) -> tuple[list[str], list[dict[str, Any]]]:
+        if not self.file.exists():
+            return [], []
+        with self.file.open(newline="") as file:
+            reader = csv.DictReader(file)
+            return list(reader.fieldnames or []), list(reader)
+
+
+def _flat(params: Params) -> dict[str, bool | int | float | str]:
+    """Nested parameters under dotted names, with values that TensorBoard can show."""
+    flat = _flatten_dict(_convert_params(params), delimiter=".")
+    return {name: value if isinstance(value, bool | int | float) else str(value) for name, value in flat.items()}

@@ -1,0 +1,52 @@
+"""The loss and the metrics of one stage, accumulated as tensors and computed once an epoch."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torchmetrics import MeanMetric, Metric
+
+
+class EpochMetrics(nn.Module):
+    """Mean loss over the samples, and each metric of predictions and targets.
+
+    A torchmetrics update costs more than a small model's whole step, so `update` only keeps the batch; what is kept is
+    passed on in one block when it holds `block` numbers, and at `compute`.
+    """
+
+    def __init__(self, metrics: Mapping[str, Metric], block: int = 2**20) -> None:
+        super().__init__()
+        self.loss = MeanMetric()
+        self.metrics = nn.ModuleDict({name: metric.clone() for name, metric in metrics.items()})
+        self.block = block
+        self._kept: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._numbers = 0
+
+    def update(self, loss: Tensor, predictions: Tensor, targets: Tensor) -> None:
+        self._kept.append((loss.detach(), predictions.detach(), targets))
+        self._numbers += predictions.numel()
+        if self._numbers >= self.block:
+            self._fold()
+
+    def compute(self) -> dict[str, Tensor]:
+        """The values since the last `reset`, over all processes; nothing where no batch was seen."""
+        self._fold()
+        if not self.loss.update_called:
+            return {}
+        return {"loss": self.loss.compute()} | {name: metric.compute() for name, metric in self.metrics.items()}  # type: ignore[operator]
+
+    def reset(self) -> None:
+        self._kept, self._numbers = [], 0
+        self.loss.reset()
+        for metric in self.metrics.values():
+            metric.reset()  # type: ignore[operator]
+
+    def _fold(self) -> None:
+        if not self._kept:
+            return
+        losses, predictions, targets = zip(*self._kept, strict=True)
+        self._kept, self._numbers = [], 0
+        counts = torch.tensor([len(block) for block in targets], device=losses[0].device)
+        self.loss.update(torch.stack(losses), counts)
+        for metric in self.metrics.values():
+            metric.update(torch.cat(predictions), torch.cat(targets))  # type: ignore[operator]

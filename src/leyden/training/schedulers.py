@@ -1,0 +1,36 @@
+"""Learning-rate schedules that span a whole training, however long it is.
+
+A factory with an argument `total_steps` (these, or torch's OneCycleLR) is given the number of optimizer steps and stepped
+with each of them; any other scheduler of torch.optim is stepped once an epoch.
+"""
+
+import math
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+
+def linear(optimizer: Optimizer, total_steps: int, warmup: float = 0.0) -> LambdaLR:
+    """Rise from 0 to the optimizer's rate over the first `warmup` (a fraction) of all steps, then fall to 0 in a line."""
+    return LambdaLR(optimizer, lambda step: _rise(step, total_steps, warmup) or 1 - _descent(step, total_steps, warmup))
+
+
+def cosine(optimizer: Optimizer, total_steps: int, warmup: float = 0.0) -> LambdaLR:
+    """As `linear`, falling along half a cosine (Loshchilov and Hutter 2017, https://arxiv.org/abs/1608.03983)."""
+
+    def factor(step: int) -> float:
+        return _rise(step, total_steps, warmup) or (1 + math.cos(math.pi * _descent(step, total_steps, warmup))) / 2
+
+    return LambdaLR(optimizer, factor)
+
+
+def _rise(step: int, total_steps: int, warmup: float) -> float:
+    """The factor during warm-up, above 0; 0 after it."""
+    rising = warmup * total_steps
+    return (step + 1) / (rising + 1) if step < rising else 0.0
+
+
+def _descent(step: int, total_steps: int, warmup: float) -> float:
+    """How much of the way down is done: 0 at the peak, 1 after the last step."""
+    falling = total_steps * (1 - warmup)
+    return min(1.0, (step - warmup * total_steps) / max(falling, 1.0))

@@ -1,0 +1,107 @@
+"""What models that learn targets from inputs share: their steps, metrics, optimizer and scheduler."""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torchmetrics import Metric
+
+from leyden.training.metrics import EpochMetrics
+
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+SchedulerFactory = Callable[..., Any]
+
+
+class SupervisedModule(LightningModule):
+    """Base of models trained on batches (inputs [N, ...], targets [N, ...], ...). A subclass adds layers and `forward`.
+
+    `loss` maps (predictions, targets) to a scalar, `metrics` are named torchmetrics of the same two. They are logged once an
+    epoch as `train/loss`, `val/accuracy` and so on; those of training in the epochs that end with a validation.
+
+    Set `make_optimizer` and `make_scheduler` to train otherwise than with Adam at a constant rate:
+    `model.make_optimizer = partial(torch.optim.SGD, lr=0.1)`. They are no hyper-parameters of the model, and not saved as such.
+    `plateau_metric` is what ReduceLROnPlateau watches.
+    """
+
+    def __init__(self, loss: nn.Module, metrics: Mapping[str, Metric] | None = None) -> None:
+        super().__init__()
+        self.loss = loss
+        self.train_metrics = EpochMetrics(metrics or {})
+        self.val_metrics = EpochMetrics(metrics or {})
+        self.test_metrics = EpochMetrics(metrics or {})
+        self.make_optimizer: OptimizerFactory = partial(torch.optim.Adam, lr=1e-3)
+        self.make_scheduler: SchedulerFactory | None = None
+        self.plateau_metric = "val/loss"
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        loss, predictions = self._predict_and_compare(batch)
+        if self._ends_with_validation:
+            self.train_metrics.update(loss, predictions, batch[1])
+        return loss
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        self.val_metrics.update(*self._predict_and_compare(batch), batch[1])
+
+    def test_step(self, batch: Any, batch_idx: int) -> None:
+        self.test_metrics.update(*self._predict_and_compare(batch), batch[1])
+
+    def predict_step(self, batch: Any, batch_idx: int) -> Any:
+        return self(batch[0] if isinstance(batch, tuple | list) else batch)
+
+    def _predict_and_compare(self, batch: Any) -> tuple[Tensor, Tensor]:
+        predictions = self(batch[0])
+        return self.loss(predictions, batch[1]), predictions
+
+    def on_train_epoch_start(self) -> None:
+        every = self.trainer.check_val_every_n_epoch or 1
+        self._ends_with_validation = (self.current_epoch + 1) % every == 0
+
+    def on_train_epoch_end(self) -> None:
+        self._log_epoch("train", self.train_metrics)
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_epoch("val", self.val_metrics)
+
+    def on_test_epoch_end(self) -> None:
+        self._log_epoch("test", self.test_metrics)
+
+    def _log_epoch(self, stage: str, metrics: EpochMetrics) -> None:
+        self.log_dict({f"{stage}/{name}": value for name, value in metrics.compute().items()})
+        metrics.reset()
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.make_optimizer([parameter for parameter in self.parameters() if parameter.requires_grad])
+        if self.make_scheduler is None:
+            return optimizer
+        if _takes_total_steps(self.make_scheduler):
+            scheduler = self.make_scheduler(optimizer, total_steps=self._total_steps())
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {
+                "scheduler": (scheduler := self.make_scheduler(optimizer)),
+                "interval": "epoch",
+                "monitor": self.plateau_metric,
+                # A plateau is looked for only where there is a new value to look at.
+                "frequency": (self.trainer.check_val_every_n_epoch or 1) if isinstance(scheduler, ReduceLROnPlateau) else 1,
+            },
+        }
+
+    def _total_steps(self) -> int:
+        """Optimizer steps of the whole training. Raises ValueError where it has no end."""
+        steps = self.trainer.estimated_stepping_batches
+        if steps == float("inf"):
+            raise ValueError("this scheduler must know how long training is: set trainer.max_epochs or trainer.max_steps")
+        return int(steps)
+
+
+def _takes_total_steps(factory: SchedulerFactory) -> bool:
+    """Whether `total_steps` is an argument of the factory that nobody has given it yet."""
+    parameter = inspect.signature(factory).parameters.get("total_steps")
+    return parameter is not None and parameter.default in (inspect.Parameter.empty, None)

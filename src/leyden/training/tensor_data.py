@@ -1,0 +1,143 @@
+"""Data that fits in memory: splits kept as tensors, handed out as whole batches by index."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor, nn
+
+Tensors = tuple[Tensor, ...]
+
+
+class Splits(NamedTuple):
+    """Inputs, targets and whatever else belongs to a sample, each [N, ...], for every split."""
+
+    train: Tensors
+    val: Tensors
+    test: Tensors
+
+
+class TensorLoader:
+    """Batches of `tensors` (each [N, ...], on any one device), indexed whole: no workers, no per-sample Python.
+
+    A shuffled order depends on `seed` and the number of the epoch alone. Under several processes each takes every
+    `world_size`-th sample; a shuffled (training) order is padded from its own start, so that all make equally many steps.
+    Stateful: Lightning saves and restores the epoch and the place in it with every checkpoint.
+    """
+
+    def __init__(
+        self,
+        tensors: Tensors,
+        batch_size: int,
+        *,
+        shuffle: bool = False,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        self.tensors = tensors
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.seed = seed
+        self.rank = rank
+        self.world_size = world_size
+        self.epoch = -1
+        self.position = 0
+        self._resumed = False
+
+    def __len__(self) -> int:
+        samples = len(self.tensors[0])
+        mine = -(-samples // self.world_size) if self.shuffle else len(range(self.rank, samples, self.world_size))
+        return -(-mine // self.batch_size)
+
+    def __iter__(self) -> Iterator[Tensors]:
+        if not self._resumed:
+            self.epoch, self.position = self.epoch + 1, 0
+        self._resumed = False
+        for indices in self._order().split(self.batch_size)[self.position :]:
+            self.position += 1
+            yield tuple(tensor[indices] for tensor in self.tensors)
+
+    def _order(self) -> Tensor:
+        """The sample indices that this process visits in this epoch."""
+        samples, device = len(self.tensors[0]), self.tensors[0].device
+        if not self.shuffle:
+            return torch.arange(self.rank, samples, self.world_size, device=device)
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        order = torch.randperm(samples, generator=generator)
+        order = torch.cat([order, order[: -samples % self.world_size]])
+        return order[self.rank :: self.world_size].to(device)
+
+    def state_dict(self) -> dict[str, int]:
+        return {"epoch": self.epoch, "position": self.position}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self.epoch, self.position = state["epoch"], state["position"]
+        self._resumed = 0 < self.position < len(self)
+
+
+class TensorDataModule(LightningDataModule):
+    """Base of the data modules whose data fits in memory. A subclass implements `load`.
+
+    `normalize` and `augment` work on whole batches of inputs, on the device: `augment` in training only, then `normalize`
+    in every stage. A subclass sets them in `load` at the latest; None leaves the inputs as they are.
+
+    Raises ValueError for a batch size below 1.
+    """
+
+    def __init__(self, batch_size: int, seed: int = 0, eval_batch_size: int = 1000) -> None:
+        super().__init__()
+        for name, size in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
+            if size < 1:
+                raise ValueError(f"{name} must be at least 1, not {size}")
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.seed = seed
+        self.normalize: nn.Module | None = None
+        self.augment: Callable[[Tensor], Tensor] | None = None
+        self.splits: Splits | None = None
+
+    def load(self) -> Splits:
+        raise NotImplementedError(f"{type(self).__name__} must implement load()")
+
+    def setup(self, stage: str | None = None) -> None:
+        if self.splits is None:
+            self.splits = self.load()
+
+    def train_dataloader(self) -> TensorLoader:
+        overfitting = self.trainer is not None and self.trainer.overfit_batches > 0
+        return self._loader("train", self.batch_size, shuffle=not overfitting)
+
+    def val_dataloader(self) -> TensorLoader:
+        return self._loader("val", self.eval_batch_size)
+
+    def test_dataloader(self) -> TensorLoader:
+        return self._loader("test", self.eval_batch_size)
+
+    def _loader(self, split: str, batch_size: int, *, shuffle: bool = False) -> TensorLoader:
+        self.setup()
+        tensors: Tensors = getattr(self.splits, split)
+        if self.trainer is None:
+            return TensorLoader(tensors, batch_size, shuffle=shuffle, seed=self.seed)
+        device = self.trainer.strategy.root_device
+        if self.normalize is not None:
+            self.normalize.to(device)
+        return TensorLoader(
+            tuple(tensor.to(device) for tensor in tensors),
+            batch_size,
+            shuffle=shuffle,
+            seed=self.seed,
+            rank=self.trainer.global_rank,
+            world_size=self.trainer.world_size,
+        )
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        if self.normalize is None and self.augment is None:
+            return batch
+        inputs, *rest = batch
+        if self.augment is not None and self.trainer is not None and self.trainer.training:
+            inputs = self.augment(inputs)
+        if self.normalize is not None:
+            inputs = self.normalize(inputs)
+        return (inputs, *rest)

@@ -1,0 +1,14 @@
+"""Silences what Lightning says to other people. Imported by the verbs that train or test."""
+
+import logging
+import warnings
+
+import lightning.pytorch  # noqa: F401  (sets the level of its loggers when it is imported)
+
+for name in ("lightning.pytorch", "lightning.fabric"):
+    logging.getLogger(name).setLevel(logging.WARNING)
+logging.captureWarnings(True)
+warnings.filterwarnings("ignore", message=r".*LeafSpec.* is deprecated")
+warnings.filterwarnings("ignore", message=r"The number of training batches .* is smaller than the logging interval")
+warnings.filterwarnings("ignore", message=r"It is recommended to use `self.log\(.*sync_dist=True")
+warnings.filterwarnings("ignore", message=r"Checkpoint directory .* exists and is not empty")

@@ -1,0 +1,47 @@
+"""What a verb says at its end: on the terminal, and in the run's log."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+
+from leyden.runs.folder import RunFolder
+
+Range = Sequence[float]
+
+
+def metric_table(metrics: Mapping[str, float], expected: Mapping[str, Range]) -> Table:
+    """A row for each metric; `expected` gives the lowest and the highest value that is known beforehand for some."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("metric")
+    table.add_column("value", justify="right")
+    if expected:
+        table.add_column("expected")
+    for name, value in metrics.items():
+        table.add_row(name, f"{value:.6g}", *([_verdict(value, expected.get(name))] if expected else []))
+    return table
+
+
+def print_report(run: RunFolder, result: Mapping[str, Any], expected: Mapping[str, Range] | None) -> None:
+    """The table of a finished run and where to find it, on standard output and in its log."""
+    monitor = result["monitor"]
+    best = {f"{monitor['name']} (best)": monitor["value"]} if monitor["value"] is not None else {}
+    table = metric_table(best | result["metrics"], expected or {})
+    summary = f"{result['epochs']:,} epochs, {result['steps']:,} steps, {result['seconds']:,.1f} s: {run}"
+    with run.log.open("a") as log:
+        for console in (Console(), Console(file=log, width=120)):
+            show(console, table, summary)
+
+
+def show(console: Console, *parts: RenderableType) -> None:
+    for part in parts:
+        console.print(part, highlight=False, soft_wrap=isinstance(part, str))
+
+
+def _verdict(value: float, expected: Range | None) -> str:
+    if expected is None:
+        return ""
+    low, high = expected
+    span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    return f"[green]{span}: as known[/]" if low <= value <= high else f"[red]{span}: NOT reached[/]"
