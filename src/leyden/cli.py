@@ -87,7 +87,9 @@ def _keyword_arguments(verb: Callable[..., Any], overrides: Sequence[str]) -> di
             from leyden.config.explain import did_you_mean
 
             there = ", ".join(f"{name}=" for name in names)
-            raise UserError(f"{override}: {verb.__name__} has no such argument{did_you_mean(name, names)} (there are: {there})")
+            raise UserError(
+                f"{override}: {verb.__name__} has no such argument{did_you_mean(name, names)} (there are: {there})"
+            )
         given[name] = value
     return given
 

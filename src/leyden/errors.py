@@ -2,4 +2,4 @@
 
 
 class UserError(Exception):
-    """Something asked for that cannot be done. Its message is one line: what is wrong, where, and what would be right."""
+    """What was asked for cannot be done. The message is one line: what is wrong, where, and what would be right."""

@@ -21,11 +21,12 @@ STD = (0.2470, 0.2435, 0.2616)
 class CIFAR10DataModule(TensorDataModule):
     """Images uint8 [N, 3, 32, 32] and classes int64 [N], augmented by flips and shifts, normalised by channel.
 
-    They are read from `<data_dir>/cifar10.safetensors` with the tensors `train_images`, `train_labels`, `test_images` and
-    `test_labels`. Where that file is not, torchvision downloads and checks the official archive (170 MB), and the file is made
-    of it once. The last `val_images` training images are held out for validation.
+    They are read from `<data_dir>/cifar10.safetensors` with the tensors `train_images`, `train_labels`, `test_images`
+    and `test_labels`. Where that file is not, torchvision downloads and checks the official archive (170 MB), and the
+    file is made of it once. The last `val_images` training images are held out for validation.
 
-    Raises FileNotFoundError where there is neither the file nor a network, ValueError for a file that is none of CIFAR-10.
+    Raises FileNotFoundError where there is neither the file nor a network, ValueError for a file that is none of
+    CIFAR-10.
     """
 
     def __init__(
@@ -54,7 +55,9 @@ class CIFAR10DataModule(TensorDataModule):
         images, labels = tensors["train_images"], tensors["train_labels"]
         cut = len(images) - self.val_images
         if cut < 1:
-            raise ValueError(f"val_images={self.val_images} leaves none of the {len(images)} training images to train on")
+            raise ValueError(
+                f"val_images={self.val_images} leaves none of the {len(images)} training images to train on"
+            )
         test = tensors["test_images"], tensors["test_labels"]
         return Splits((images[:cut], labels[:cut]), (images[cut:], labels[cut:]), test)
 
@@ -88,8 +91,8 @@ def download(file: Path) -> None:
                 tensors[f"{split}_labels"] = torch.tensor(dataset.targets)
         except (OSError, RuntimeError) as error:
             raise FileNotFoundError(
-                f"no CIFAR-10: {file.absolute()} is not there, and downloading it failed ({error}); put that file there "
-                "(paths.data_dir=DIR names another folder), or run once with a network"
+                f"no CIFAR-10: {file.absolute()} is not there, and downloading it failed ({error}); put that "
+                "file there (paths.data_dir=DIR names another folder), or run once with a network"
             ) from error
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f".{file.name}.{os.getpid()}")

@@ -15,9 +15,9 @@ def noiseless(x: Tensor) -> Tensor:
 class NoisySineDataModule(TensorDataModule):
     """Points y = x + 2 sin x + N(0, 1) for x on [0, 20]: inputs [N, 1] and targets [N, 1].
 
-    The training points are evenly spaced, those of validation and test are drawn apart from them, anywhere in between; test
-    batches bring the noiseless curve [N, 1] as a third tensor. With `standardize`, inputs are scaled to mean 0 and standard
-    deviation 1 of the training points. Raises ValueError for a batch size below 1.
+    The training points are evenly spaced, those of validation and test are drawn apart from them, anywhere in between;
+    test batches bring the noiseless curve [N, 1] as a third tensor. With `standardize`, inputs are scaled to mean 0 and
+    standard deviation 1 of the training points. Raises ValueError for a batch size below 1.
     """
 
     def __init__(self, batch_size: int = 1, points: int = 200, standardize: bool = True, seed: int = 0) -> None:

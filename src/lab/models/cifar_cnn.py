@@ -1,6 +1,7 @@
 """A small convolutional network for small photographs, built to learn fast."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAccuracy
@@ -12,7 +13,8 @@ from leyden.training.layers import WhiteningConv
 class CifarCNN(SupervisedModule):
     """A frozen whitening layer, three groups of two convolutions, and a linear head on their maxima.
 
-    The shape follows Keller Jordan's airbench (https://arxiv.org/abs/2404.00498). With the default widths 295,000 parameters.
+    The shape follows Keller Jordan's airbench (https://arxiv.org/abs/2404.00498). With the default widths 295,000
+    parameters.
     """
 
     def __init__(self, widths: Sequence[int] = (32, 64, 128), classes: int = 10, label_smoothing: float = 0.2) -> None:
@@ -23,7 +25,7 @@ class CifarCNN(SupervisedModule):
         self.save_hyperparameters()
         self.whiten = WhiteningConv(channels=3)
         sizes = [self.whiten.out_channels, *widths]
-        self.groups = nn.Sequential(nn.GELU(), *(conv_group(*pair) for pair in zip(sizes, sizes[1:], strict=False)))
+        self.groups = nn.Sequential(nn.GELU(), *(conv_group(*pair) for pair in pairwise(sizes)))
         self.head = nn.Linear(widths[-1], classes, bias=False)
 
     def setup(self, stage: str) -> None:

@@ -32,7 +32,7 @@ class MLPRegressor(SupervisedModule):
         return predictions
 
     def test_step(self, batch: Any, batch_idx: int) -> None:
-        """Reports `test/mse_noiseless` too where a batch brings the curve without its noise as a third tensor [N, 1]."""
+        """Reports `test/mse_noiseless` too where batches bring the curve without its noise as a third tensor [N, 1]."""
         super().test_step(batch, batch_idx)
         if len(batch) > 2:
             self.mse_noiseless.update(self(batch[0]), batch[2])

@@ -31,7 +31,7 @@ def run(task: Callable[[DictConfig], Any], arguments: Sequence[str], project: Pa
     sys.argv = [str(project / "train.py"), *arguments]
     # Hydra then raises what went wrong instead of printing it, so that it is explained in one place, by us.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    configs = project / "configs"
+    configs = project.resolve() / "configs"
     try:
         hydra.main(config_path=str(configs), config_name="train", version_base="1.3")(task)()
     except ConfigCompositionException as error:

@@ -9,7 +9,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from leyden.errors import UserError
 from leyden.training import SupervisedModule
@@ -35,8 +35,8 @@ def build(config: DictConfig, key: str, **arguments: Any) -> Any:
 
 def build_all(config: DictConfig, key: str) -> list[Any]:
     """The objects in the group under `key`, in its order; entries set to null are left out."""
-    group = config.get(key) or {}
-    return [build(group, name) for name in group if group[name] is not None]
+    group: DictConfig = config.get(key) or OmegaConf.create()
+    return [build(group, str(name)) for name in group if group[name] is not None]
 
 
 def build_factory(config: DictConfig, key: str) -> Callable[..., Any] | None:
@@ -74,7 +74,9 @@ def build_model(config: DictConfig) -> LightningModule:
 
 def build_trainer(config: DictConfig, **arguments: Any) -> Trainer:
     """The trainer, with further arguments of our own. Raises UserError where the machine has not what it asks for."""
-    if config.trainer.accelerator in ("gpu", "cuda") and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
+    if config.trainer.accelerator in ("gpu", "cuda") and not (
+        torch.cuda.is_available() or torch.backends.mps.is_available()
+    ):
         raise UserError(
             f"trainer.accelerator={config.trainer.accelerator}: torch finds no GPU on this machine; "
             "choose trainer=cpu, or trainer=auto for whatever there is"

@@ -5,10 +5,11 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException, MissingConfigException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from leyden.errors import UserError
@@ -37,7 +38,9 @@ def explain_composition(error: HydraException, arguments: Sequence[str], configs
         key = unknown[1]
         others = [argument for argument in arguments if argument.split("=")[0] != key]
         hint = did_you_mean(key, _valid_keys(others, configs))
-        return UserError(f"{key}: no such group or key{hint} (a key that is meant to be new takes a plus sign: +{key}=...)")
+        return UserError(
+            f"{key}: no such group or key{hint} (a key that is meant to be new takes a plus sign: +{key}=...)"
+        )
     return UserError(explain(error) or "")
 
 
@@ -58,13 +61,11 @@ def _valid_keys(overrides: Sequence[str], configs: Path) -> list[str]:
             config = compose("train", overrides=list(overrides))
         except HydraException:
             config = compose("train")
-    return groups + _keys(config)
+    return groups + _full_keys(OmegaConf.to_container(config))
 
 
-def _keys(config: DictConfig, prefix: str = "") -> list[str]:
-    keys = []
-    for name, value in OmegaConf.to_container(config).items():  # type: ignore[union-attr]
-        keys.append(f"{prefix}{name}")
-        if isinstance(value, dict):
-            keys += _keys(OmegaConf.create(value), f"{prefix}{name}.")
-    return keys
+def _full_keys(values: Any, prefix: str = "") -> list[str]:
+    if not isinstance(values, dict):
+        return []
+    keys = [f"{prefix}{name}" for name in values]
+    return keys + [key for name, value in values.items() for key in _full_keys(value, f"{prefix}{name}.")]

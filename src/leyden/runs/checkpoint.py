@@ -20,7 +20,7 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise UserError(f"{file}: there is no such checkpoint") from error
     except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        raise UserError(f"{file} is damaged or no checkpoint: {str(error).split(". ")[0]}") from error
+        raise UserError(f"{file} is damaged or no checkpoint: {str(error).split('. ')[0]}") from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise UserError(f"{file} is no checkpoint: it holds no state_dict")
     return checkpoint

@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from leyden.errors import UserError
 
@@ -76,7 +76,7 @@ class RunFolder:
         return file
 
     def discard_if_not_begun(self) -> None:
-        """Remove the folder of a training that failed before its first step, and the experiment's where it is left empty."""
+        """Remove the folder of a training that failed before its first step, and the experiment's if that is empty."""
         if not (self.path / "result.json").is_file():
             return
         result = self.result()

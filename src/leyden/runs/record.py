@@ -1,5 +1,6 @@
 """The story of one training as `result.json` tells it, from its start to its end."""
 
+import time
 import traceback
 from collections.abc import Mapping
 from typing import Any
@@ -24,25 +25,37 @@ class Record:
             "epochs": 0,
             "error": None,
         }
+        self._trainer: Any = None
+        self._began = 0.0
         self._write()
 
-    def trained(self, trainer: Any, seconds: float, best_value: float | None) -> None:
-        """Take over how far a lightning Trainer got in `seconds`, and the metrics that it logged last."""
-        self.result["monitor"]["value"] = best_value
+    def training_begins(self, trainer: Any) -> None:
+        """From here on the record follows a lightning Trainer."""
+        self._trainer, self._began = trainer, time.monotonic()
+
+    def training_ends(self) -> None:
+        """Take over how far the trainer got in how many seconds, the metrics it logged last, and the best monitored."""
+        trainer, self._trainer = self._trainer, None
+        if trainer is None:
+            return
+        best = getattr(trainer.checkpoint_callback, "best_model_score", None)
+        self.result["monitor"]["value"] = None if best is None else float(best)
         self.result["metrics"] |= {name: float(value) for name, value in trainer.callback_metrics.items()}
-        self.result |= {"seconds": round(seconds, 3), "steps": trainer.global_step, "epochs": trainer.current_epoch}
+        self.result["seconds"] = round(time.monotonic() - self._began, 3)
+        self.result |= {"steps": trainer.global_step, "epochs": trainer.current_epoch}
 
     def finished(self, test_metrics: Mapping[str, float]) -> None:
         self.result["metrics"] |= test_metrics
         self._close("finished", None)
 
     def stopped(self, error: BaseException, line: str | None) -> None:
-        """`line` says what `error` means where that is known; the whole of it goes into the log."""
-        interrupted = isinstance(error, KeyboardInterrupt | SystemExit)
+        """`line` says what `error` means, where that is known; the whole of it goes into the log."""
+        self.training_ends()
         if is_first_process():
             with self.run.log.open("a") as log:
                 log.write("".join(traceback.format_exception(error)))
-        self._close("interrupted" if interrupted else "failed", line or f"{type(error).__name__}: {error}".splitlines()[0])
+        status = "interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed"
+        self._close(status, line or f"{type(error).__name__}: {error}".splitlines()[0])
 
     def _close(self, status: str, error: str | None) -> None:
         for name in ("best", "last"):

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 
 class Standardize(nn.Module):
-    """(inputs - mean) / std along dimension 1: features [N, D], or images [N, C, H, W]. uint8 images count as [0, 1]."""
+    """(inputs - mean) / std along dimension 1: features [N, D] or images [N, C, H, W]. uint8 images count as [0, 1]."""
 
     mean: Tensor
     std: Tensor
@@ -29,7 +29,7 @@ def random_flip(images: Tensor) -> Tensor:
 
 
 def random_shift(images: Tensor, pixels: int) -> Tensor:
-    """Shift each of the images [N, C, H, W] by up to `pixels` in both directions; the border is filled by reflection."""
+    """Shift each of the images [N, C, H, W] by up to `pixels` both ways; the border is filled by reflection."""
     count, _, height, width = images.shape
     padded = F.pad(images, (pixels,) * 4, mode="reflect")
     rows, columns = torch.randint(2 * pixels + 1, (2, count, 1), device=images.device)

@@ -24,9 +24,9 @@ def activation(name: str) -> nn.Module:
 class WhiteningConv(nn.Conv2d):
     """A frozen convolution that turns patches of an image into uncorrelated numbers of variance one.
 
-    Its filters are the eigenvectors of the covariance of `kernel_size` x `kernel_size` patches, each also negated, so that
-    `channels` inputs give 2 * channels * kernel_size² outputs. From David Page, https://myrtle.ai/learn/how-to-train-your-resnet/,
-    and Keller Jordan, https://arxiv.org/abs/2404.00498.
+    Its filters are the eigenvectors of the covariance of `kernel_size` x `kernel_size` patches, each also negated, so
+    that `channels` inputs give 2 * channels * kernel_size² outputs. From David Page,
+    https://myrtle.ai/learn/how-to-train-your-resnet/, and Keller Jordan, https://arxiv.org/abs/2404.00498.
     """
 
     def __init__(self, channels: int, kernel_size: int = 2) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from lightning.fabric.utilities.logger import _convert_params, _flatten_dict
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.loggers import TensorBoardLogger as LightningTensorBoardLogger
-from lightning.pytorch.utilities.rank_zero import rank_zero_only
+from lightning.pytorch.utilities import rank_zero_only
 from torch.utils.tensorboard.summary import hparams
 
 Params = dict[str, Any] | Namespace
@@ -19,19 +19,19 @@ Params = dict[str, Any] | Namespace
 class TensorBoardLogger(LightningTensorBoardLogger):
     """Lightning's, with events in `save_dir` itself, no `hparams.yaml`, and real metrics in the HPARAMS tab.
 
-    Lightning writes hyper-parameters with a metric `hp_metric` of -1. Here they are written once, when they are first known,
-    without naming metrics: TensorBoard then shows every scalar of the run beside them.
+    Lightning writes hyper-parameters with a metric `hp_metric` of -1. Here they are written once, when they are first
+    known, without naming metrics: TensorBoard then shows every scalar of the run beside them.
     """
 
     def __init__(self, save_dir: str | os.PathLike[str]) -> None:
-        super().__init__(save_dir, name="", version="", default_hp_metric=False)
+        super().__init__(str(save_dir), name="", version="", default_hp_metric=False)
         self._wrote_hyperparams = False
 
     @rank_zero_only
     def log_hyperparams(self, params: Params, metrics: dict[str, Any] | None = None, step: int | None = None) -> None:
         if self._wrote_hyperparams:
             return
-        _, started, ended = hparams(_flat(params), {})
+        _, started, ended = hparams(_flat(params), {})  # type: ignore[no-untyped-call]
         self.experiment._get_file_writer().add_summary(started)
         self.experiment._get_file_writer().add_summary(ended)
         self._wrote_hyperparams = True

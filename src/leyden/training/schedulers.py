@@ -1,7 +1,7 @@
 """Learning-rate schedules that span a whole training, however long it is.
 
-A factory with an argument `total_steps` (these, or torch's OneCycleLR) is given the number of optimizer steps and stepped
-with each of them; any other scheduler of torch.optim is stepped once an epoch.
+A factory with an argument `total_steps` (these, or torch's OneCycleLR) is given the number of optimizer steps and
+stepped with each of them; any other scheduler of torch.optim is stepped once an epoch.
 """
 
 import math
@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 
 def linear(optimizer: Optimizer, total_steps: int, warmup: float = 0.0) -> LambdaLR:
-    """Rise from 0 to the optimizer's rate over the first `warmup` (a fraction) of all steps, then fall to 0 in a line."""
+    """Rise to the optimizer's rate over the first `warmup` (a fraction) of all steps, then fall to 0 in a line."""
     return LambdaLR(optimizer, lambda step: _rise(step, total_steps, warmup) or 1 - _descent(step, total_steps, warmup))
 
 

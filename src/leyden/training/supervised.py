@@ -21,12 +21,12 @@ SchedulerFactory = Callable[..., Any]
 class SupervisedModule(LightningModule):
     """Base of models trained on batches (inputs [N, ...], targets [N, ...], ...). A subclass adds layers and `forward`.
 
-    `loss` maps (predictions, targets) to a scalar, `metrics` are named torchmetrics of the same two. They are logged once an
-    epoch as `train/loss`, `val/accuracy` and so on; those of training in the epochs that end with a validation.
+    `loss` maps (predictions, targets) to a scalar, `metrics` are named torchmetrics of the same two. They are logged
+    once an epoch as `train/loss`, `val/accuracy` and so on; those of training in the epochs that end with a validation.
 
     Set `make_optimizer` and `make_scheduler` to train otherwise than with Adam at a constant rate:
-    `model.make_optimizer = partial(torch.optim.SGD, lr=0.1)`. They are no hyper-parameters of the model, and not saved as such.
-    `plateau_metric` is what ReduceLROnPlateau watches.
+    `model.make_optimizer = partial(torch.optim.SGD, lr=0.1)`. They are no hyper-parameters of the model, and not saved
+    as such. `plateau_metric` is what ReduceLROnPlateau watches.
     """
 
     def __init__(self, loss: nn.Module, metrics: Mapping[str, Metric] | None = None) -> None:
@@ -89,7 +89,9 @@ class SupervisedModule(LightningModule):
                 "interval": "epoch",
                 "monitor": self.plateau_metric,
                 # A plateau is looked for only where there is a new value to look at.
-                "frequency": (self.trainer.check_val_every_n_epoch or 1) if isinstance(scheduler, ReduceLROnPlateau) else 1,
+                "frequency": (self.trainer.check_val_every_n_epoch or 1)
+                if isinstance(scheduler, ReduceLROnPlateau)
+                else 1,
             },
         }
 
@@ -97,7 +99,9 @@ class SupervisedModule(LightningModule):
         """Optimizer steps of the whole training. Raises ValueError where it has no end."""
         steps = self.trainer.estimated_stepping_batches
         if steps == float("inf"):
-            raise ValueError("this scheduler must know how long training is: set trainer.max_epochs or trainer.max_steps")
+            raise ValueError(
+                "this scheduler must know how long training is: set trainer.max_epochs or trainer.max_steps"
+            )
         return int(steps)
 
 

@@ -22,8 +22,8 @@ class TensorLoader:
     """Batches of `tensors` (each [N, ...], on any one device), indexed whole: no workers, no per-sample Python.
 
     A shuffled order depends on `seed` and the number of the epoch alone. Under several processes each takes every
-    `world_size`-th sample; a shuffled (training) order is padded from its own start, so that all make equally many steps.
-    Stateful: Lightning saves and restores the epoch and the place in it with every checkpoint.
+    `world_size`-th sample; a shuffled (training) order is padded from its own start, so that all make equally many
+    steps. Stateful: Lightning saves and restores the epoch and the place in it with every checkpoint.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class TensorLoader:
         if not self._resumed:
             self.epoch, self.position = self.epoch + 1, 0
         self._resumed = False
-        for indices in self._order().split(self.batch_size)[self.position :]:
+        for indices in torch.split(self._order(), self.batch_size)[self.position :]:
             self.position += 1
             yield tuple(tensor[indices] for tensor in self.tensors)
 
@@ -80,8 +80,8 @@ class TensorLoader:
 class TensorDataModule(LightningDataModule):
     """Base of the data modules whose data fits in memory. A subclass implements `load`.
 
-    `normalize` and `augment` work on whole batches of inputs, on the device: `augment` in training only, then `normalize`
-    in every stage. A subclass sets them in `load` at the latest; None leaves the inputs as they are.
+    `normalize` and `augment` work on whole batches of inputs, on the device: `augment` in training only, then
+    `normalize` in every stage. A subclass sets them in `load` at the latest; None leaves the inputs as they are.
 
     Raises ValueError for a batch size below 1.
     """
@@ -106,7 +106,7 @@ class TensorDataModule(LightningDataModule):
             self.splits = self.load()
 
     def train_dataloader(self) -> TensorLoader:
-        overfitting = self.trainer is not None and self.trainer.overfit_batches > 0
+        overfitting = self.trainer is not None and self.trainer.overfit_batches > 0  # type: ignore[attr-defined]
         return self._loader("train", self.batch_size, shuffle=not overfitting)
 
     def val_dataloader(self) -> TensorLoader:

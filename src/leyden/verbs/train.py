@@ -1,12 +1,10 @@
 """Train a model, test its best checkpoint, and leave all of it in the run folder."""
 
 import logging
-import time
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer, seed_everything
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from omegaconf import DictConfig, OmegaConf
 
@@ -25,13 +23,12 @@ ALL_THREADS = torch.get_num_threads()
 
 
 def train(config: DictConfig) -> float | None:
-    """Returns the best value of the monitored metric, which is what a sweep compares, or None where it was never logged.
+    """Returns the best value of the monitored metric, which is what a sweep compares; None if it was never logged.
 
     Raises UserError for what cannot be built.
     """
     run = RunFolder(config.paths.run_dir)
     record = Record(run, config.monitor.metric, config.monitor.mode)
-    trainer = None
     try:
         if is_first_process():
             run.write_config(config)
@@ -45,48 +42,36 @@ def train(config: DictConfig) -> float | None:
             logger=build_all(config, "logger") or False,
             default_root_dir=str(run.path),
         )
-        for logger in trainer.loggers:
-            logger.log_hyperparams(hyperparameters(config))
-        if is_first_process():
-            log.info(opening_line(config, model, trainer, run))
-        began = time.monotonic()
+        announce(config, model, trainer, run)
+        record.training_begins(trainer)
         trainer.fit(model, datamodule=data)
-        record.trained(trainer, time.monotonic() - began, best_value(trainer))
+        record.training_ends()
         record.finished(test(trainer, model, data))
     except BaseException as error:
-        if trainer is not None:
-            record.trained(trainer, time.monotonic() - began, best_value(trainer))
         record.stopped(error, explain(error))
         raise
     if is_first_process():
-        print_report(run, record.result, OmegaConf.to_container(config.expected))
-    return best_value(trainer)
+        print_report(run, record.result, config.expected)
+    value: float | None = record.result["monitor"]["value"]
+    return value
 
 
-def opening_line(config: DictConfig, model: LightningModule, trainer: Trainer, run: RunFolder) -> str:
-    count = sum(parameter.numel() for parameter in model.parameters())
-    device = trainer.strategy.root_device
-    return f"{config.name}: training {type(model).__name__} ({count:,} parameters) on {device}, in {run}"
-
-
-def hyperparameters(config: DictConfig) -> dict[str, Any]:
-    """What one compares runs by."""
+def announce(config: DictConfig, model: LightningModule, trainer: Trainer, run: RunFolder) -> None:
+    """Tell the loggers what one compares runs by, and the terminal what begins."""
     resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-    return {group: resolved[group] for group in ("seed", "model", "data", "optimizer", "scheduler", "trainer")}
+    compared = {group: resolved[group] for group in ("seed", "model", "data", "optimizer", "scheduler", "trainer")}
+    for logger in trainer.loggers:
+        logger.log_hyperparams(compared)
+    if is_first_process():
+        count = sum(parameter.numel() for parameter in model.parameters())
+        where = f"{trainer.world_size} x {trainer.strategy.root_device.type}"
+        log.info(f"{config.name}: training {type(model).__name__} ({count:,} parameters) on {where}, in {run}")
 
 
 def test(trainer: Trainer, model: LightningModule, data: LightningDataModule) -> dict[str, float]:
     """Metrics of the best checkpoint, or of the last weights where none was kept; none where there is no test."""
     if not (is_overridden("test_step", model) and is_overridden("test_dataloader", data)):
         return {}
-    checkpoint = trainer.checkpoint_callback
-    best = checkpoint.best_model_path if isinstance(checkpoint, ModelCheckpoint) else ""
+    best = getattr(trainer.checkpoint_callback, "best_model_path", None)
     metrics = trainer.test(model, datamodule=data, ckpt_path=best or None, weights_only=True, verbose=False)
     return {name: float(value) for part in metrics for name, value in part.items()}
-
-
-def best_value(trainer: Trainer) -> float | None:
-    """The best value of the monitored metric so far, as the checkpoint callback has seen it."""
-    checkpoint = trainer.checkpoint_callback
-    score = checkpoint.best_model_score if isinstance(checkpoint, ModelCheckpoint) else None
-    return None if score is None else float(score)

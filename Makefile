@@ -1,0 +1,53 @@
+# `make help` lists what can be made. Needs Python 3.11 to 3.13, git and make.
+
+UV := $(or $(shell command -v uv),.uv/bin/uv)
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train test test-slow lint format lock tensorboard clean
+
+help:            ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: $(READY)  ## make .venv from requirements.lock, every file checked by its hash
+
+train: $(READY)  ## train the first experiment, XOR; the others: .venv/bin/python train.py --help
+	$(BIN)/python train.py experiment=xor
+
+test: $(READY)   ## run the tests (under 10 minutes on two cores)
+	$(BIN)/pytest -n auto --maxprocesses 4
+
+test-slow: $(READY)  ## run the tests that train every experiment to its end
+	$(BIN)/pytest -n 2 -m slow
+
+lint: $(READY)   ## check format, style, types and import rules
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## put format and style right
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+lock: $(UV)      ## write requirements.lock anew from pyproject.toml (UPGRADE=--upgrade: newest versions)
+	$(UV) pip compile --quiet --universal --generate-hashes --all-extras $(UPGRADE) \
+		--custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+
+tensorboard: $(READY)  ## show the curves of all runs in a browser
+	$(BIN)/tensorboard --logdir logs
+
+clean:           ## remove the environment and all caches; never runs or data
+	rm -rf .venv .uv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache src/*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): requirements.lock pyproject.toml | $(UV)
+	test -d .venv || $(UV) venv --quiet --python ">=3.11,<3.14" .venv
+	$(UV) pip sync --quiet --python .venv --require-hashes --compile-bytecode requirements.lock
+	$(UV) pip install --quiet --python .venv --no-deps --editable .
+	touch $@
+
+.uv/bin/uv:
+	python3 -m venv .uv
+	.uv/bin/pip install --quiet --disable-pip-version-check uv
