@@ -22,7 +22,7 @@ leyden VERB --help says more of each."""
 EVALUATE_HELP = """leyden evaluate FOLDER [KEY=VALUE ...]: test a checkpoint of a run, from the run's own config.
 
   split=test          or val
-  checkpoint=best     or last, or the path of a file"""
+  checkpoint=best     or last, or the path of a file (default: best, or last where none was validated)"""
 
 
 def main(arguments: Sequence[str] | None = None, project: Path | None = None) -> None:

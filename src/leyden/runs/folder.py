@@ -67,13 +67,19 @@ class RunFolder:
             raise UserError(f"{file} is damaged: {error}") from error
         return result
 
-    def checkpoint(self, name: str) -> Path:
-        """The file of the checkpoint `best` or `last`. Raises UserError where it is not."""
-        file = self.checkpoints / f"{name}.ckpt"
-        if not file.is_file():
-            there = ", ".join(sorted(path.name for path in self.checkpoints.glob("*.ckpt"))) or "none"
-            raise UserError(f"{self.path} has no checkpoint {name}.ckpt; there is: {there}")
-        return file
+    def checkpoint_file(self, name: str | None = None) -> Path:
+        """The checkpoint `best`, `last` or at a path; with no name the best, or the last where none was validated.
+
+        Raises UserError for a `best` or `last` that is not there.
+        """
+        if name is not None and name not in ("best", "last"):
+            return Path(name)
+        files = [self.checkpoints / f"{word}.ckpt" for word in ([name] if name else ["best", "last"])]
+        for file in files:
+            if file.is_file():
+                return file
+        there = ", ".join(sorted(path.name for path in self.checkpoints.glob("*.ckpt"))) or "none"
+        raise UserError(f"{self} has no checkpoint {files[0].name}; there is: {there}")
 
     def discard_if_not_begun(self) -> None:
         """Remove the folder of a training that failed before its first step, and the experiment's if that is empty."""

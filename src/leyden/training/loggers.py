@@ -77,16 +77,16 @@ class CSVLogger(Logger):
 
     @rank_zero_only
     def save(self) -> None:
-        self._write(self._rows[:-1])  # the last row may not be complete yet
+        self._write(len(self._rows) - 1)  # the last row may not be complete yet
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        self._write(self._rows)
+        self._write(len(self._rows))
 
-    def _write(self, rows: list[dict[str, Any]]) -> None:
+    def _write(self, count: int) -> None:
+        rows, self._rows = self._rows[:count], self._rows[count:]
         if not rows:
             return
-        del self._rows[: len(rows)]
         new_columns = dict.fromkeys(name for row in rows for name in row if name not in self._columns)
         if new_columns or not self.file.exists():
             rows = self._read()[1] + rows

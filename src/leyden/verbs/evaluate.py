@@ -1,7 +1,5 @@
 """Test a run again, from its own config and a checkpoint of its own."""
 
-from pathlib import Path
-
 import torch
 from rich.console import Console
 
@@ -13,17 +11,18 @@ from leyden.verbs import quiet  # noqa: F401
 from leyden.verbs.report import metric_table, show
 
 
-def evaluate(folder: str, split: str = "test", checkpoint: str = "best") -> dict[str, float]:
-    """Prints and returns the metrics of the run's checkpoint (`best`, `last` or a file) on its split `test` or `val`.
+def evaluate(folder: str, split: str = "test", checkpoint: str | None = None) -> dict[str, float]:
+    """Prints and returns the metrics of a checkpoint (`best`, `last` or a file) on the run's split `test` or `val`.
 
-    On the machine that trained the run they equal those in its `result.json` to the last digit. Raises UserError for a
+    Where none is named it is the one that was tested after training: the best, or the last where none was validated. On
+    the machine that trained the run they equal those in its `result.json` to the last digit. Raises UserError for a
     folder that is no run, and for a checkpoint that is not there, is damaged, or belongs to another model.
     """
     if split not in ("test", "val"):
         raise UserError(f"split={split}: choose test or val")
     run = RunFolder.open(folder)
     config = run.config()
-    file = run.checkpoint(checkpoint) if checkpoint in ("best", "last") else Path(checkpoint)
+    file = run.checkpoint_file(checkpoint)
     torch.set_num_threads(config.threads or torch.get_num_threads())
     model = build_model(config)
     load_weights(model, file)

@@ -1,0 +1,89 @@
+"""What several tests share: the real command line, runs that were trained once, and CIFAR-10 in miniature."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+PROJECT = Path(__file__).parents[1]
+CONFIGS = PROJECT / "configs"
+EXPERIMENTS = sorted(file.stem for file in (CONFIGS / "experiment").glob("*.yaml"))
+
+Completed = subprocess.CompletedProcess[str]
+
+
+def command(*words: str, cwd: Path = PROJECT, **environment: str) -> Completed:
+    """What a shell would have seen of `WORDS` in the project's environment, without a terminal."""
+    program, *arguments = words
+    return subprocess.run(
+        [Path(sys.executable).with_name(program), *arguments],
+        cwd=cwd,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=1800,
+        check=False,
+    )
+
+
+def train(*overrides: str, **environment: str) -> Completed:
+    return command("python", "train.py", *overrides, **environment)
+
+
+def leyden(*words: str, **environment: str) -> Completed:
+    return command("leyden", *words, **environment)
+
+
+def only_folder(parent: Path) -> Path:
+    """The one folder in `parent`."""
+    (folder,) = (path for path in parent.iterdir() if path.is_dir())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def xor_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Completed]:
+    """The folder and the output of `python train.py experiment=xor`, which is what `make train` runs."""
+    logs = tmp_path_factory.mktemp("logs")
+    completed = train("experiment=xor", f"paths.log_dir={logs}")
+    assert completed.returncode == 0, completed.stderr
+    return only_folder(logs / "xor"), completed
+
+
+def tiny_images(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ten classes of images uint8 [count, 3, 32, 32] that differ in brightness, under noise, and their labels."""
+    generator = np.random.default_rng(seed)
+    labels = np.arange(count) % 10
+    noise = generator.integers(0, 30, (count, 3, 32, 32))
+    return torch.from_numpy((noise + 20 * labels[:, None, None, None]).astype(np.uint8)), torch.from_numpy(labels)
+
+
+@pytest.fixture(scope="session")
+def tiny_cifar(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with `cifar10.safetensors` of 2,400 training and 100 test images of no real thing."""
+    folder = tmp_path_factory.mktemp("data")
+    train_images, train_labels = tiny_images(2400, seed=0)
+    test_images, test_labels = tiny_images(100, seed=1)
+    save_file(
+        {
+            "train_images": train_images,
+            "train_labels": train_labels,
+            "test_images": test_images,
+            "test_labels": test_labels,
+        },
+        folder / "cifar10.safetensors",
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_cifar() -> Path:
+    """The folder with the real images, which LEYDEN_DATA_DIR names."""
+    folder = Path(os.environ.get("LEYDEN_DATA_DIR", ""))
+    if not (folder / "cifar10.safetensors").is_file():
+        pytest.skip("the real images are missing: LEYDEN_DATA_DIR must name a folder with cifar10.safetensors")
+    return folder

@@ -1,0 +1,55 @@
+import pytest
+import torch
+from torch import nn
+
+from lab.models import CifarCNN, MLPRegressor, SimpleNet
+
+
+def count(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def test_simple_net_is_the_network_that_its_formula_says() -> None:
+    model = SimpleNet(hidden_features=3)
+    inputs = torch.rand(5, 2)
+    hidden = torch.sigmoid(inputs @ model.layers[0].weight.T + model.layers[0].bias)
+    assert torch.allclose(model(inputs), torch.sigmoid(hidden @ model.layers[2].weight.T + model.layers[2].bias))
+    assert count(SimpleNet()) == 2 * 4 + 4 + 4 + 1
+
+
+def test_without_its_hidden_activation_the_output_is_a_sigmoid_of_a_straight_line() -> None:
+    model = SimpleNet(hidden_activation="none")
+    a, b = torch.rand(2, 5, 2)
+    logits = [torch.logit(model(point)) for point in (a, b, (a + b) / 2)]
+    assert torch.allclose(logits[2], (logits[0] + logits[1]) / 2, atol=1e-5)
+
+
+def test_an_mlp_has_the_layers_that_were_asked_for() -> None:
+    model = MLPRegressor(hidden_sizes=[20, 30], activation="relu")
+    assert [tuple(layer.weight.shape) for layer in model.layers if isinstance(layer, nn.Linear)] == [
+        (20, 1),
+        (30, 20),
+        (1, 30),
+    ]
+    assert count(MLPRegressor()) == 31
+    assert count(MLPRegressor(hidden_sizes=[])) == 2
+
+
+def test_the_cifar_net_has_the_size_that_was_measured_and_gives_one_logit_a_class() -> None:
+    model = CifarCNN()
+    assert count(model) == 295_072
+    assert model(torch.randn(2, 3, 32, 32)).shape == (2, 10)
+    assert CifarCNN(widths=[8, 8, 8], classes=7)(torch.randn(2, 3, 32, 32)).shape == (2, 7)
+
+
+def test_convolutions_begin_by_passing_their_inputs_on() -> None:
+    convolution = CifarCNN().groups[1][0]
+    images = torch.randn(1, 24, 8, 8)
+    assert torch.allclose(convolution(images)[:, :24], images, atol=1e-6)
+
+
+@pytest.mark.parametrize("model", [SimpleNet, MLPRegressor, CifarCNN])
+def test_hyperparameters_are_plain_values_and_build_the_model_again(model: type) -> None:
+    hyperparameters = dict(model().hparams)
+    assert all(isinstance(value, int | float | str | tuple) for value in hyperparameters.values())
+    assert count(model(**hyperparameters)) == count(model())

@@ -1,0 +1,95 @@
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from leyden.errors import UserError
+from leyden.runs.folder import RunFolder, claim
+
+
+def test_many_who_want_one_folder_get_one_each(tmp_path: Path) -> None:
+    wanted = tmp_path / "xor" / "2026-11-21_19-03-00"
+    with ThreadPoolExecutor(50) as pool:
+        claimed = list(pool.map(claim, [wanted] * 50))
+    numbered = [wanted.name] + [f"{wanted.name}-{number}" for number in range(2, 51)]
+    assert sorted(path.name for path in claimed) == sorted(numbered)
+    assert all(path.is_dir() for path in claimed)
+
+
+def test_the_config_is_kept_resolved(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    run.write_config(OmegaConf.create({"seed": 3, "data": {"seed": "${seed}"}}))
+    assert (tmp_path / "config.yaml").read_text() == "seed: 3\ndata:\n  seed: 3\n"
+    assert RunFolder.open(tmp_path).config() == {"seed": 3, "data": {"seed": 3}}
+
+
+def test_a_file_is_replaced_whole_and_nothing_else_is_left(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    for status in ("running", "finished"):
+        run.write_result({"status": status})
+    assert json.loads((tmp_path / "result.json").read_text()) == {"status": "finished"}
+    assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
+
+
+def write(folder: Path, name: str, text: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (None, "there is no such folder"),
+        ({}, "is not a run folder: it holds no config.yaml"),
+        ({"config.yaml": "seed: [1"}, "config.yaml is damaged"),
+        ({"config.yaml": "- 1"}, "config.yaml is damaged: it holds no mapping"),
+    ],
+)
+def test_what_is_no_run_folder_is_said_in_one_line(files: dict[str, str] | None, message: str, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    for name, text in (files or {}).items():
+        write(folder, name, text)
+    if files == {}:
+        folder.mkdir()
+    with pytest.raises(UserError) as error:
+        RunFolder.open(folder).config()
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_the_best_checkpoint_is_taken_where_none_is_named_or_else_the_last(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    for name in ("last", "best"):
+        write(run.checkpoints, f"{name}.ckpt", "")
+        assert run.checkpoint_file().name == f"{name}.ckpt"
+    assert run.checkpoint_file("last").name == "last.ckpt"
+    assert run.checkpoint_file("some/file.ckpt") == Path("some/file.ckpt")
+
+
+def test_a_checkpoint_that_is_not_there_is_named_beside_those_that_are(tmp_path: Path) -> None:
+    write(tmp_path / "checkpoints", "last.ckpt", "")
+    with pytest.raises(UserError, match=r"has no checkpoint best\.ckpt; there is: last\.ckpt$"):
+        RunFolder(tmp_path).checkpoint_file("best")
+
+
+@pytest.mark.parametrize(
+    ("result", "is_kept"),
+    [
+        ({"status": "failed", "steps": 0}, False),
+        ({"status": "failed", "steps": 1}, True),
+        ({"status": "finished", "steps": 0}, True),
+        (None, True),
+    ],
+)
+def test_only_a_training_that_failed_before_its_first_step_is_discarded(
+    result: dict[str, object] | None, is_kept: bool, tmp_path: Path
+) -> None:
+    folder = tmp_path / "xor" / "run"
+    folder.mkdir(parents=True)
+    if result is not None:
+        write(folder, "result.json", json.dumps(result))
+    RunFolder(folder).discard_if_not_begun()
+    assert folder.exists() == is_kept
+    assert folder.parent.exists() == is_kept

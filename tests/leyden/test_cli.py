@@ -1,0 +1,98 @@
+"""The command line as a shell sees it: what is typed, what is printed, what is left behind."""
+
+import re
+from pathlib import Path
+
+import pytest
+from conftest import CONFIGS, EXPERIMENTS, command, leyden, train
+
+
+def test_help_names_every_group_and_every_experiment_and_gives_examples() -> None:
+    shown = train("--help").stdout
+    groups = [folder.name for folder in CONFIGS.iterdir() if folder.is_dir()]
+    assert [group for group in groups if not re.search(rf"^  {group} +\w", shown, re.MULTILINE)] == []
+    assert f"experiment: {', '.join(EXPERIMENTS)}" in shown
+    assert len(re.findall(r"^  python train\.py", shown, re.MULTILINE)) == 5
+    assert leyden("train", "--help").stdout == shown
+
+
+@pytest.mark.parametrize("words", [["--help"], ["experiment=xor", "--cfg", "job"], ["experiment=xorr"]])
+def test_questions_and_misspelt_names_are_answered_without_torch(words: list[str]) -> None:
+    probe = (
+        "import sys; from pathlib import Path; from leyden.cli import main\n"
+        f"try: main(['train', *{words}], project=Path('.'))\n"
+        "except SystemExit: pass\n"
+        "print('torch' in sys.modules)"
+    )
+    assert command("python", "-c", probe).stdout.splitlines()[-1] == "False"
+
+
+def test_leyden_without_a_verb_lists_the_verbs() -> None:
+    assert leyden().stdout == leyden("--help").stdout
+    assert "leyden evaluate FOLDER" in leyden().stdout
+
+
+BAD_INPUT = {
+    "experiment=xorr": r"experiment=xorr: no such option, did you mean xor\? \(there are: cifar10, .*, xor_linear\)",
+    "experimnt=xor": r"experimnt: no such group or key, did you mean experiment\?.*",
+    "modle=simple_net": r"modle: no such group or key, did you mean model\?.*",
+    "optimizer.lrr=1": r"optimizer\.lrr: no such group or key, did you mean optimizer\.lr\?.*",
+    "data.batch_size=0": r"data \(lab\.data\.XORDataModule\): batch_size must be at least 1, not 0",
+    "optimizer.lr=-1": r"optimizer \(torch\.optim\.Adam\): Invalid learning rate: -1",
+    "model.hidden_activation=tanhh": r"model \(lab\.models\.SimpleNet\): no activation is called 'tanhh': .*",
+    "trainer=gpu": r"trainer\.accelerator=gpu: torch finds no GPU on this machine; choose trainer=cpu, .*",
+    "seed=1,2": r"Ambiguous value for argument 'seed=1,2'.* add --multirun to your command line",
+}
+
+
+@pytest.mark.parametrize("override", BAD_INPUT)
+def test_bad_input_is_answered_in_one_line_and_leaves_nothing(override: str, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    completed = train(override, f"paths.log_dir={logs}", CUDA_VISIBLE_DEVICES="")
+    assert completed.returncode == 1
+    assert re.fullmatch(f"error: {BAD_INPUT[override]}\n", completed.stderr)
+    assert list(logs.rglob("*")) == []
+
+
+def test_a_missing_data_folder_is_said_with_both_ways_out(tmp_path: Path) -> None:
+    """A proxy that is not there stands for a machine without a network."""
+    logs, data = tmp_path / "logs", tmp_path / "data"
+    nowhere = "http://127.0.0.1:9"
+    completed = train(
+        "experiment=cifar10", f"paths.log_dir={logs}", f"paths.data_dir={data}", http_proxy=nowhere, https_proxy=nowhere
+    )
+    assert completed.returncode == 1
+    assert re.fullmatch(
+        rf"error: no CIFAR-10: {data}/cifar10\.safetensors is not there, and downloading it failed \(.*\); "
+        r"put that file there \(paths\.data_dir=DIR names another folder\), or run once with a network\n",
+        completed.stderr,
+    )
+    assert list(logs.rglob("*")) == []
+    assert not data.exists()
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "logs").touch()
+    completed = train("experiment=xor", f"paths.log_dir={tmp_path}/logs")
+    assert completed.returncode == 1
+    assert re.fullmatch(rf"error: \[Errno 20\] Not a directory: '{tmp_path}/logs/xor/.*'\n", completed.stderr)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["trin"], "leyden has no verb 'trin', did you mean train? (there are: train, evaluate)"),
+        (
+            ["evaluate", "nowhere"],
+            "nowhere: there is no such folder; a run folder looks like logs/xor/2026-11-21_19-03-00",
+        ),
+        (["evaluate", "src"], "src is not a run folder: it holds no config.yaml"),
+        (
+            ["evaluate", "src", "splt=val"],
+            "splt=val: evaluate has no such argument, did you mean split? (there are: split=, checkpoint=)",
+        ),
+    ],
+)
+def test_verbs_answer_bad_input_in_one_line(words: list[str], message: str) -> None:
+    completed = leyden(*words)
+    assert (completed.returncode, completed.stdout, completed.stderr) == (1, "", f"error: {message}\n")

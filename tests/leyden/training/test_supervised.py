@@ -1,0 +1,116 @@
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.pytorch import Trainer, seed_everything
+from torch import Tensor, nn
+from torchmetrics import MeanSquaredError
+
+from leyden.training import Splits, SupervisedModule, TensorDataModule, schedulers
+
+
+class Line(SupervisedModule):
+    def __init__(self) -> None:
+        super().__init__(loss=nn.MSELoss(), metrics={"mse": MeanSquaredError()})
+        self.layer = nn.Linear(1, 1)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        outputs: Tensor = self.layer(inputs)
+        return outputs
+
+
+class Points(TensorDataModule):
+    """Ten points of y = 3x - 1 to train on, and two to validate on."""
+
+    def load(self) -> Splits:
+        inputs = torch.linspace(-1, 1, 10).unsqueeze(1)
+        points = inputs, 3 * inputs - 1
+        return Splits(points, (points[0][:2], points[1][:2]), points)
+
+
+def trainer(folder: Path, **arguments: object) -> Trainer:
+    defaults = {"accelerator": "cpu", "logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    return Trainer(default_root_dir=folder, **{**defaults, **arguments})
+
+
+def test_a_model_trains_in_a_notebook_with_nothing_but_lightning(tmp_path: Path) -> None:
+    seed_everything(0)
+    model = Line()
+    model.make_optimizer = partial(torch.optim.SGD, lr=0.1)
+    trainer(tmp_path, max_epochs=200).fit(model, Points(batch_size=5))
+    assert float(model.layer.weight) == pytest.approx(3, abs=1e-3)
+    assert float(model.layer.bias) == pytest.approx(-1, abs=1e-3)
+
+
+def test_logged_values_are_the_means_over_the_samples_of_the_epoch(tmp_path: Path) -> None:
+    model = Line()
+    model.make_optimizer = partial(torch.optim.SGD, lr=0.0)  # so that the epoch can be computed again afterwards
+    fit = trainer(tmp_path, max_epochs=1)
+    fit.fit(model, data := Points(batch_size=3))
+    expected = {}
+    for stage, (inputs, targets) in (("train", data.splits.train), ("val", data.splits.val)):
+        expected[f"{stage}/loss"] = expected[f"{stage}/mse"] = pytest.approx(
+            float((model(inputs) - targets).square().mean())
+        )
+    assert {name: float(value) for name, value in fit.callback_metrics.items()} == expected
+
+
+def test_training_metrics_are_taken_in_the_epochs_that_end_with_a_validation(tmp_path: Path) -> None:
+    names = []
+
+    class Names(Line):
+        def on_train_epoch_end(self) -> None:
+            super().on_train_epoch_end()
+            names.append(sorted(self.trainer.callback_metrics))
+
+    trainer(tmp_path, max_epochs=4, check_val_every_n_epoch=2).fit(Names(), Points(batch_size=5))
+    everything = ["train/loss", "train/mse", "val/loss", "val/mse"]
+    assert names[0] == []
+    assert names[1] == names[3] == everything
+
+
+def learning_rates(folder: Path, make_scheduler: object, **arguments: object) -> list[float]:
+    """The rate of every step in three epochs of two steps."""
+    rates = []
+
+    class Rates(Line):
+        def on_train_batch_start(self, batch: object, batch_idx: int) -> None:
+            rates.append(self.trainer.optimizers[0].param_groups[0]["lr"])
+
+    model = Rates()
+    model.make_optimizer = partial(torch.optim.SGD, lr=1.0)
+    model.make_scheduler = make_scheduler
+    trainer(folder, max_epochs=3, **arguments).fit(model, Points(batch_size=5))
+    return rates
+
+
+def test_a_scheduler_that_spans_the_training_is_told_how_long_it_is_and_stepped_every_step(tmp_path: Path) -> None:
+    assert learning_rates(tmp_path, schedulers.linear) == pytest.approx([1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6])
+
+
+def test_any_other_scheduler_is_stepped_every_epoch(tmp_path: Path) -> None:
+    step = partial(torch.optim.lr_scheduler.StepLR, step_size=1, gamma=0.5)
+    assert learning_rates(tmp_path, step) == [1, 1, 0.5, 0.5, 0.25, 0.25]
+
+
+def test_a_plateau_is_looked_for_where_there_was_a_validation(tmp_path: Path) -> None:
+    plateau = partial(torch.optim.lr_scheduler.ReduceLROnPlateau, mode="max", patience=0, factor=0.5)
+    assert learning_rates(tmp_path, plateau, check_val_every_n_epoch=1)[0] == 1
+    assert learning_rates(tmp_path, plateau, check_val_every_n_epoch=3) == [1] * 6
+
+
+def test_a_schedule_of_a_training_without_end_is_refused(tmp_path: Path) -> None:
+    model = Line()
+    model.make_scheduler = schedulers.cosine
+    with pytest.raises(
+        ValueError, match=r"must know how long training is: set trainer.max_epochs or trainer.max_steps"
+    ):
+        trainer(tmp_path, max_epochs=-1).fit(model, Points(batch_size=5))
+
+
+def test_frozen_parameters_are_not_given_to_the_optimizer() -> None:
+    model = Line()
+    model.layer.bias.requires_grad_(False)
+    optimizer = model.configure_optimizers()
+    assert [id(p) for group in optimizer.param_groups for p in group["params"]] == [id(model.layer.weight)]
