@@ -1,50 +1,58 @@
 """The command line: which verb, with which arguments. What a verb needs is imported when it is called, not before."""
 
-import inspect
+import importlib
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
+from leyden.arguments import Signature
 from leyden.errors import UserError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-HELP = """leyden: every run is a folder, and every verb takes a run.
-
-  leyden train [OVERRIDES]      train a model, in a new folder under logs/; the same as python train.py
-  leyden evaluate FOLDER        test a run's best checkpoint, from the run's own config
-
-leyden VERB --help says more of each."""
-
-EVALUATE_HELP = """leyden evaluate FOLDER [KEY=VALUE ...]: test a checkpoint of a run, from the run's own config.
-
-  split=test          or val
-  checkpoint=best     or last, or the path of a file (default: best, or last where none was validated)"""
+VERBS = ("train", "evaluate", "predict", "export", "runs", "diff")
 
 
 def main(arguments: Sequence[str] | None = None, project: Path | None = None) -> None:
     """Run a verb. Exits with status 1, and one line on standard error where the user can put right what is wrong."""
-    verb, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    verb, *words = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
         if verb in ("-h", "--help"):
-            print(HELP)
+            print(_overview())
         elif verb not in VERBS:
             from leyden.config.explain import did_you_mean
 
             raise UserError(f"leyden has no verb {verb!r}{did_you_mean(verb, VERBS)} (there are: {', '.join(VERBS)})")
+        elif verb == "train":
+            _train(words, project)
+        elif set(words) & {"-h", "--help"}:
+            print(Signature.of(verb).help())
         else:
-            VERBS[verb](rest, project)
+            positional, keywords = Signature.of(verb).bind(words)
+            getattr(importlib.import_module(f"leyden.verbs.{verb}"), verb)(*positional, **keywords)
     except Exception as error:
         _fail(error)
 
 
-def _train(arguments: Sequence[str], project: Path | None) -> None:
+def _train(words: Sequence[str], project: Path | None) -> None:
+    """`resume=` and `rerun=` take their config from a run folder; everything else is composed from configs/."""
+    given = dict(word.split("=", 1) for word in words if "=" in word)
+    if "resume" in given:
+        from leyden.verbs.resume import resume
+
+        resume(given["resume"], [word for word in words if not word.startswith("resume=")])
+        return
     from leyden.config.app import project_folder, run
 
-    run(train_task, arguments, project or project_folder(Path.cwd()))
+    project = project or project_folder(Path.cwd())
+    if "rerun" in given:
+        from leyden.verbs.rerun import rerun_overrides
+
+        words = rerun_overrides(given["rerun"], [word for word in words if not word.startswith("rerun=")], project)
+    run(train_task, words, project)
 
 
 def train_task(config: "DictConfig") -> float | None:
@@ -64,34 +72,12 @@ def train_task(config: "DictConfig") -> float | None:
         _fail(error)
 
 
-def _evaluate(arguments: Sequence[str], project: Path | None) -> None:
-    if not arguments or set(arguments) & {"-h", "--help"}:
-        print(EVALUATE_HELP)
-        return
-    folder, *overrides = arguments
-    from leyden.verbs.evaluate import evaluate
-
-    evaluate(folder, **_keyword_arguments(evaluate, overrides))
-
-
-VERBS: dict[str, Callable[[Sequence[str], Path | None], None]] = {"train": _train, "evaluate": _evaluate}
-
-
-def _keyword_arguments(verb: Callable[..., Any], overrides: Sequence[str]) -> dict[str, str]:
-    """`key=value` words as arguments of the verb, whose first parameter is the run folder."""
-    names = list(inspect.signature(verb).parameters)[1:]
-    given = {}
-    for override in overrides:
-        name, equals, value = override.partition("=")
-        if not equals or name not in names:
-            from leyden.config.explain import did_you_mean
-
-            there = ", ".join(f"{name}=" for name in names)
-            raise UserError(
-                f"{override}: {verb.__name__} has no such argument{did_you_mean(name, names)} (there are: {there})"
-            )
-        given[name] = value
-    return given
+def _overview() -> str:
+    summaries = {verb: Signature.of(verb).documentation.splitlines()[0] for verb in VERBS}
+    lines = [f"  leyden {verb:10}{summary}" for verb, summary in summaries.items()]
+    return "\n".join(
+        ["leyden: every run is a folder, and every verb takes a run.", "", *lines, "", "leyden VERB --help says more."]
+    )
 
 
 def _fail(error: Exception) -> NoReturn:
@@ -100,6 +86,6 @@ def _fail(error: Exception) -> NoReturn:
     line = explain(error)
     if line is None:
         traceback.print_exception(error)
-        sys.exit(1)
-    print(f"error: {line}", file=sys.stderr)
+    else:
+        print(f"error: {line}", file=sys.stderr)
     sys.exit(1)

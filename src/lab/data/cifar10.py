@@ -29,6 +29,8 @@ class CIFAR10DataModule(TensorDataModule):
     CIFAR-10.
     """
 
+    class_names = CLASSES
+
     def __init__(
         self,
         data_dir: str | os.PathLike[str] = "data",

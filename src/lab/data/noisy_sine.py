@@ -22,6 +22,8 @@ class NoisySineDataModule(TensorDataModule):
     Raises ValueError for a batch size below 1.
     """
 
+    feature_names = ("x",)
+
     def __init__(
         self,
         batch_size: int = 1,

@@ -11,6 +11,9 @@ class XORDataModule(TensorDataModule):
     Raises ValueError for a batch size below 1.
     """
 
+    feature_names = ("a", "b")
+    class_names = ("0", "1")
+
     def __init__(self, batch_size: int = 1, seed: int = 0) -> None:
         super().__init__(batch_size, seed)
 

@@ -61,11 +61,12 @@ def _valid_keys(overrides: Sequence[str], configs: Path) -> list[str]:
             config = compose("train", overrides=list(overrides))
         except HydraException:
             config = compose("train")
-    return groups + _full_keys(OmegaConf.to_container(config))
+    return groups + full_keys(OmegaConf.to_container(config))
 
 
-def _full_keys(values: Any, prefix: str = "") -> list[str]:
+def full_keys(values: Any, prefix: str = "") -> list[str]:
+    """The dotted names of everything in nested mappings."""
     if not isinstance(values, dict):
         return []
     keys = [f"{prefix}{name}" for name in values]
-    return keys + [key for name, value in values.items() for key in _full_keys(value, f"{prefix}{name}.")]
+    return keys + [key for name, value in values.items() for key in full_keys(value, f"{prefix}{name}.")]

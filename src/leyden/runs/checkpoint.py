@@ -1,6 +1,7 @@
 """Reading checkpoints back."""
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,10 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def load_weights(model: nn.Module, file: Path) -> None:
-    """Raises UserError as `load_checkpoint` does, and where the weights are those of another model."""
+def load_weights(model: nn.Module, checkpoint: Mapping[str, Any], file: Path) -> None:
+    """Raises UserError where the weights are those of another model. `file` is what the checkpoint was read from."""
     try:
-        model.load_state_dict(load_checkpoint(file)["state_dict"])
+        model.load_state_dict(checkpoint["state_dict"])
     except RuntimeError as error:
         reason = "; ".join(line.strip() for line in str(error).splitlines()[1:])
         raise UserError(f"{file} is a checkpoint of another model: {reason}") from error

@@ -3,16 +3,18 @@
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import yaml  # type: ignore[import-untyped]
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError  # type: ignore[import-untyped]
 
 from leyden.errors import UserError
+
+FORMAT = 1  # of the run folder; a folder of another format is named, not guessed at
 
 
 class RunFolder:
@@ -37,24 +39,39 @@ class RunFolder:
             raise UserError(f"{path} is not a run folder: it holds no config.yaml")
         return run
 
+    def write(self, name: str, text: str) -> None:
+        """Write a file of the folder whole, by rename: readers see the old content or the new, never a part."""
+        partial = self.path / f".{name}.{os.getpid()}"
+        partial.write_text(text)
+        partial.replace(self.path / name)
+
     def write_config(self, config: DictConfig) -> None:
         """Keep the config with every interpolation resolved."""
-        resolved = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
-        _write_whole(self.path / "config.yaml", OmegaConf.to_yaml(resolved))
+        resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+        self.write("config.yaml", OmegaConf.to_yaml(OmegaConf.create({"format": FORMAT} | resolved)))
 
     def config(self) -> DictConfig:
         """The resolved config. Raises UserError where the file is damaged."""
         file = self.path / "config.yaml"
         try:
             config = OmegaConf.load(file)
-        except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+        except (yaml.YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
             raise UserError(f"{file} is damaged: {' '.join(str(error).split())}") from error
         if not isinstance(config, DictConfig):
             raise UserError(f"{file} is damaged: it holds no mapping")
+        _check_format(file, config.pop("format", None))
         return config
 
+    def overrides(self, without: Collection[str] = ()) -> list[str]:
+        """The words of the command that made the run, but for those that set one of the keys `without`."""
+        file = self.path / ".hydra" / "overrides.yaml"
+        if not file.is_file():
+            raise UserError(f"{self} holds no .hydra/overrides.yaml: it is not known how it was composed")
+        words: list[str] = yaml.safe_load(file.read_text()) or []
+        return [word for word in words if word.lstrip("+~").split("=")[0] not in without]
+
     def write_result(self, result: Mapping[str, Any]) -> None:
-        _write_whole(self.path / "result.json", json.dumps(result, indent=2) + "\n")
+        self.write("result.json", json.dumps(result, indent=2) + "\n")
 
     def result(self) -> dict[str, Any]:
         """Raises UserError where there is none, or where it is damaged."""
@@ -65,7 +82,23 @@ class RunFolder:
             raise UserError(f"{self.path} holds no result.json: its training never began") from error
         except ValueError as error:
             raise UserError(f"{file} is damaged: {error}") from error
+        _check_format(file, result.get("format"))
         return result
+
+    def write_provenance(self, facts: Mapping[str, Any]) -> None:
+        """Add what is newly known to what the run was made of."""
+        self.write("provenance.json", json.dumps((self.provenance() or {}) | dict(facts), indent=2) + "\n")
+
+    def provenance(self) -> dict[str, Any] | None:
+        """What the run was made of; None where that was not kept."""
+        file = self.path / "provenance.json"
+        if not file.is_file():
+            return None
+        try:
+            facts: dict[str, Any] = json.loads(file.read_text())
+        except ValueError as error:
+            raise UserError(f"{file} is damaged: {error}") from error
+        return facts
 
     def checkpoint_file(self, name: str | None = None) -> Path:
         """The checkpoint `best`, `last` or at a path; with no name the best, or the last where none was validated.
@@ -108,8 +141,6 @@ def claim(path: Path) -> Path:
             return claimed
 
 
-def _write_whole(file: Path, text: str) -> None:
-    """Readers see the old content or the new, never a part."""
-    partial = file.with_name(f".{file.name}.{os.getpid()}")
-    partial.write_text(text)
-    partial.replace(file)
+def _check_format(file: Path, found: Any) -> None:
+    if found != FORMAT:
+        raise UserError(f"{file} has the format {found}: this version of leyden reads format {FORMAT}")

@@ -2,16 +2,18 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
-from leyden.runs.folder import claim
+from leyden.runs.folder import RunFolder, claim
 from leyden.runs.processes import is_first_process
+from leyden.runs.provenance import provenance, uncommitted_changes
 
 
-class ClaimFolder(Callback):
-    """Gives each run, and each sweep, a folder that no other has, before Hydra writes into it.
+class KeepRunFolder(Callback):
+    """Gives each run, and each sweep, a folder that no other has, and writes into it what it was made of.
 
     Of several processes that train together only the first has a folder; the others write nothing.
     """
@@ -28,6 +30,16 @@ class ClaimFolder(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         with read_write(config), open_dict(config):
             config.hydra.sweep.dir = _claimed(config.hydra.sweep.dir)
+
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        if not is_first_process():
+            return
+        run = RunFolder(config.hydra.runtime.output_dir)
+        (main,) = (source.path for source in config.hydra.runtime.config_sources if source.provider == "main")
+        project = Path(urlparse(main).path).parent
+        run.write_provenance(provenance(project, list(config.hydra.overrides.task), config.get("seed")))
+        if patch := uncommitted_changes(project):
+            run.write("uncommitted.patch", patch)
 
 
 def _claimed(folder: str) -> str:

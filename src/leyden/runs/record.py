@@ -3,20 +3,27 @@
 import time
 import traceback
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from leyden.runs.folder import RunFolder
+from leyden.runs.folder import FORMAT, RunFolder
 from leyden.runs.processes import is_first_process
 
 
 class Record:
     """Writes `result.json` at the start and at every change of status. Of several processes only the first writes."""
 
-    def __init__(self, run: RunFolder, metric: str, mode: str) -> None:
+    def __init__(
+        self, run: RunFolder, name: str, monitor: Mapping[str, str], earlier: Mapping[str, Any] | None
+    ) -> None:
+        """`monitor` has the keys `metric` and `mode`; `earlier` is the result of the same run before it was resumed."""
         self.run = run
         self.result: dict[str, Any] = {
+            "format": FORMAT,
+            "name": name,
+            "started": datetime.now().isoformat(timespec="seconds"),
             "status": "running",
-            "monitor": {"name": metric, "mode": mode, "value": None},
+            "monitor": {"name": monitor["metric"], "mode": monitor["mode"], "value": None},
             "metrics": {},
             "best_checkpoint": None,
             "last_checkpoint": None,
@@ -24,7 +31,7 @@ class Record:
             "steps": 0,
             "epochs": 0,
             "error": None,
-        }
+        } | {key: earlier[key] for key in ("started", "metrics", "seconds", "steps", "epochs") if earlier}
         self._trainer: Any = None
         self._began = 0.0
         self._write()
@@ -41,7 +48,7 @@ class Record:
         best = getattr(trainer.checkpoint_callback, "best_model_score", None)
         self.result["monitor"]["value"] = None if best is None else float(best)
         self.result["metrics"] |= {name: float(value) for name, value in trainer.callback_metrics.items()}
-        self.result["seconds"] = round(time.monotonic() - self._began, 3)
+        self.result["seconds"] = round(self.result["seconds"] + time.monotonic() - self._began, 3)
         self.result |= {"steps": trainer.global_step, "epochs": trainer.current_epoch}
 
     def finished(self, test_metrics: Mapping[str, float]) -> None:

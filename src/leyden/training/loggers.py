@@ -36,6 +36,13 @@ class TensorBoardLogger(LightningTensorBoardLogger):
         self.experiment._get_file_writer().add_summary(ended)
         self._wrote_hyperparams = True
 
+    def continue_from(self, step: int) -> None:
+        """TensorBoard hides what an earlier logger of this folder wrote from `step` on. To be called before any
+        logging.
+        """
+        self._kwargs["purge_step"] = step
+        self._wrote_hyperparams = True
+
     @rank_zero_only
     def save(self) -> None:
         self.experiment.flush()
@@ -50,7 +57,7 @@ class CSVLogger(Logger):
     def __init__(self, save_dir: str | os.PathLike[str]) -> None:
         super().__init__()
         self.file = Path(save_dir) / "metrics.csv"
-        self._columns = self._read()[0] or ["step"]
+        self._columns: list[str] | None = None  # as they stand in the file; None until it is looked at
         self._rows: list[dict[str, Any]] = []
 
     @property
@@ -87,19 +94,29 @@ class CSVLogger(Logger):
         rows, self._rows = self._rows[:count], self._rows[count:]
         if not rows:
             return
-        new_columns = dict.fromkeys(name for row in rows for name in row if name not in self._columns)
-        if new_columns or not self.file.exists():
-            rows = self._read()[1] + rows
-            self._columns += new_columns
-            partial = self.file.with_suffix(".csv.partial")
-            with partial.open("w", newline="") as file:
-                writer = csv.DictWriter(file, self._columns)
-                writer.writeheader()
-                writer.writerows(rows)
-            partial.replace(self.file)
-        else:
+        if self._columns is None:
+            self._columns = self._read()[0]
+        if all(name in self._columns for row in rows for name in row):
             with self.file.open("a", newline="") as file:
                 csv.DictWriter(file, self._columns).writerows(rows)
+        else:
+            self._replace(self._read()[1] + rows)
+
+    @rank_zero_only
+    def continue_from(self, step: int) -> None:
+        """Drop the rows that an earlier logger of this folder wrote from `step` on."""
+        if self.file.exists():
+            self._replace([row for row in self._read()[1] if int(row["step"]) < step])
+
+    def _replace(self, rows: list[dict[str, Any]]) -> None:
+        """Write the file anew, with a column for every name."""
+        self._columns = list(dict.fromkeys(["step", *(name for row in rows for name in row)]))
+        partial = self.file.with_suffix(".csv.partial")
+        with partial.open("w", newline="") as file:
+            writer = csv.DictWriter(file, self._columns)
+            writer.writeheader()
+            writer.writerows(rows)
+        partial.replace(self.file)
 
     def _read(self) -> tuple[list[str], list[dict[str, Any]]]:
         if not self.file.exists():

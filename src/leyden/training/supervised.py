@@ -54,6 +54,10 @@ class SupervisedModule(LightningModule):
     def predict_step(self, batch: Any, batch_idx: int) -> Any:
         return self(batch[0] if isinstance(batch, tuple | list) else batch)
 
+    def probabilities(self, predictions: Tensor) -> Tensor | None:
+        """The probability [N, classes] of each class, by what the model predicts; None for a model without classes."""
+        return None
+
     def _predict_and_compare(self, batch: Any) -> tuple[Tensor, Tensor]:
         predictions = self(batch[0])
         return self.loss(predictions, batch[1]), predictions

@@ -1,11 +1,16 @@
 """Data that fits in memory: splits kept as tensors, handed out as whole batches by index."""
 
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import torch
 from lightning.pytorch import LightningDataModule
-from torch import Tensor, nn
+from torch import Tensor
+
+from leyden.training.augment import Standardize
 
 Tensors = tuple[Tensor, ...]
 
@@ -42,8 +47,9 @@ class TensorLoader:
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
-        self.epoch = -1
-        self.position = 0
+        self.epoch = 0
+        self.position = 0  # batches of this epoch that were handed out
+        self._next_epoch = 0
         self._resumed = False
 
     def __len__(self) -> int:
@@ -53,8 +59,8 @@ class TensorLoader:
 
     def __iter__(self) -> Iterator[Tensors]:
         if not self._resumed:
-            self.epoch, self.position = self.epoch + 1, 0
-        self._resumed = False
+            self.epoch, self.position = self._next_epoch, 0
+        self._next_epoch, self._resumed = self.epoch + 1, False
         for indices in torch.split(self._order(), self.batch_size)[self.position :]:
             self.position += 1
             yield tuple(tensor[indices] for tensor in self.tensors)
@@ -69,12 +75,22 @@ class TensorLoader:
         order = torch.cat([order, order[: -samples % self.world_size]])
         return order[self.rank :: self.world_size].to(device)
 
+    @property
+    def batch_sampler(self) -> SimpleNamespace:
+        """Where Lightning looks for the `set_epoch` of a DataLoader, which it calls before each epoch."""
+        return SimpleNamespace(sampler=self)
+
+    def set_epoch(self, epoch: int) -> None:
+        """The next iteration is that of `epoch`; without this call, of the one after the last."""
+        self._next_epoch = epoch
+
     def state_dict(self) -> dict[str, int]:
         return {"epoch": self.epoch, "position": self.position}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         self.epoch, self.position = state["epoch"], state["position"]
         self._resumed = 0 < self.position < len(self)
+        self._next_epoch = self.epoch + 1
 
 
 class TensorDataModule(LightningDataModule):
@@ -82,9 +98,16 @@ class TensorDataModule(LightningDataModule):
 
     `normalize` and `augment` work on whole batches of inputs, on the device: `augment` in training only, then
     `normalize` in every stage. A subclass sets them in `load` at the latest; None leaves the inputs as they are.
+    `feature_names` and `class_names` say what the columns of the inputs and the answers of a classifier are called.
+
+    Every checkpoint holds `normalize` and the shape and type of one input, so that a model can be used without its
+    data.
 
     Raises ValueError for a batch size below 1.
     """
+
+    feature_names: Sequence[str] = ()
+    class_names: Sequence[str] = ()
 
     def __init__(self, batch_size: int, seed: int = 0, eval_batch_size: int = 1000) -> None:
         super().__init__()
@@ -94,9 +117,11 @@ class TensorDataModule(LightningDataModule):
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
         self.seed = seed
-        self.normalize: nn.Module | None = None
+        self.normalize: Standardize | None = None
         self.augment: Callable[[Tensor], Tensor] | None = None
         self.splits: Splits | None = None
+        self.input_shape: tuple[int, ...] | None = None
+        self.input_dtype: torch.dtype | None = None
 
     def load(self) -> Splits:
         raise NotImplementedError(f"{type(self).__name__} must implement load()")
@@ -104,6 +129,8 @@ class TensorDataModule(LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         if self.splits is None:
             self.splits = self.load()
+            inputs = self.splits.train[0]
+            self.input_shape, self.input_dtype = tuple(inputs.shape[1:]), inputs.dtype
 
     def train_dataloader(self) -> TensorLoader:
         overfitting = self.trainer is not None and self.trainer.overfit_batches > 0  # type: ignore[attr-defined]
@@ -131,6 +158,24 @@ class TensorDataModule(LightningDataModule):
             rank=self.trainer.global_rank,
             world_size=self.trainer.world_size,
         )
+
+    def state_dict(self) -> dict[str, Any]:
+        normalize = None if self.normalize is None else self.normalize.state_dict()
+        return {"input_shape": self.input_shape, "input_dtype": self.input_dtype, "normalize": normalize}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.input_shape, self.input_dtype = state_dict["input_shape"], state_dict["input_dtype"]
+        if state_dict["normalize"] is not None:
+            self.normalize = Standardize(**state_dict["normalize"])
+
+    def fingerprint(self) -> str:
+        """SHA-256 over all tensors of all splits."""
+        self.setup()
+        digest = hashlib.sha256()
+        for tensor in chain(*(self.splits or ())):
+            digest.update(f"{tensor.dtype} {list(tensor.shape)}".encode())
+            digest.update(tensor.contiguous().view(torch.uint8).numpy())
+        return digest.hexdigest()
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         if self.normalize is None and self.augment is None:

@@ -1,5 +1,6 @@
 """What watches training."""
 
+from leyden.training.callbacks.checkpoint import LastCheckpoint
 from leyden.training.callbacks.progress import Progress
 
-__all__ = ["Progress"]
+__all__ = ["LastCheckpoint", "Progress"]

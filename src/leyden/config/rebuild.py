@@ -1,0 +1,76 @@
+"""From a run folder back to the model and the data that it was trained with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import yaml  # type: ignore[import-untyped]
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from lightning.pytorch import LightningDataModule, LightningModule
+from omegaconf import DictConfig, OmegaConf
+
+from leyden.config.app import project_folder
+from leyden.config.build import build_data, build_model
+from leyden.config.explain import did_you_mean, explain_composition, full_keys
+from leyden.errors import UserError
+from leyden.runs.checkpoint import load_checkpoint, load_weights
+from leyden.runs.folder import RunFolder
+from leyden.training import TensorDataModule
+
+
+@dataclass
+class Trained:
+    """A model with the weights of `checkpoint`, and its data module, with the normalisation that was trained with."""
+
+    run: RunFolder
+    config: DictConfig
+    checkpoint: Path
+    model: LightningModule
+    data: LightningDataModule
+
+
+def rebuild(folder: str, checkpoint: str | None = None, overrides: Mapping[str, str] | None = None) -> Trained:
+    """Build model and data from the run's own config, changed by `overrides`, and load the checkpoint's weights.
+
+    Raises UserError for a folder that is no run, for overrides that do not fit, and for a checkpoint that is not there,
+    is damaged, or belongs to another model.
+    """
+    run = RunFolder.open(folder)
+    config = changed(run, run.config(), overrides or {})
+    file = run.checkpoint_file(checkpoint)
+    torch.set_num_threads(config.threads or torch.get_num_threads())
+    content = load_checkpoint(file)
+    model = build_model(config)
+    load_weights(model, content, file)
+    data = build_data(config)
+    if isinstance(data, TensorDataModule) and type(data).__qualname__ in content:
+        data.load_state_dict(content[type(data).__qualname__])
+    return Trained(run, config, file, model.eval(), data)
+
+
+def changed(run: RunFolder, config: DictConfig, overrides: Mapping[str, str]) -> DictConfig:
+    """The run's config with `key=value` set and `group=option` composed anew from the project's configs."""
+    keys = full_keys(OmegaConf.to_container(config))
+    for key, text in overrides.items():
+        if key not in keys:
+            raise UserError(f"{key}={text}: the run's config has no such key{did_you_mean(key, keys)}")
+        value = yaml.safe_load(text)
+        if OmegaConf.is_dict(OmegaConf.select(config, key)) and isinstance(value, str):
+            value = _composed_group(run, key, value)
+        OmegaConf.update(config, key, value, merge=False)
+    return config
+
+
+def _composed_group(run: RunFolder, group: str, option: str) -> DictConfig:
+    """What `group=option` would have been in this run."""
+    configs = project_folder(run.path.resolve()) / "configs"
+    words = [*run.overrides(without=[group]), f"{group}={option}"]
+    try:
+        with initialize_config_dir(str(configs), version_base="1.3"):
+            composed = compose("train", overrides=words)[group]
+            resolved: DictConfig = OmegaConf.create(OmegaConf.to_container(composed, resolve=True))  # type: ignore[assignment]
+            return resolved
+    except HydraException as error:
+        raise explain_composition(error, words, configs) from error

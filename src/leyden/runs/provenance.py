@@ -1,0 +1,106 @@
+"""What it takes to run a training again: the code, the packages, the data and the machine that it was made of."""
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+CODE = ("src", "configs", "train.py")
+
+
+def provenance(project: Path, overrides: Sequence[str], seed: int | None) -> dict[str, Any]:
+    """What is known before training. No environment variables, and no credentials of a git remote."""
+    return {
+        "command": ["python", "train.py", *overrides],
+        "seed": seed,
+        "code": {"sha256": code_checksum(project), **_git_state(project)},
+        "lock": _checksum(project / "requirements.lock"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": dict(sorted(_packages())),
+    }
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """A line for each part of the code, the packages, the lock and the data in which two provenances differ."""
+    lines = []
+    if before["code"]["sha256"] != now["code"]["sha256"]:
+        commits = [_commit(side["code"]) for side in (before, now)]
+        lines.append(f"code: {commits[0]} then, {commits[1]} now")
+    for name in sorted({*before["packages"], *now["packages"]}):
+        versions = [side["packages"].get(name, "none") for side in (before, now)]
+        if versions[0] != versions[1]:
+            lines.append(f"package {name}: {versions[0]} then, {versions[1]} now")
+    for key in ("python", "lock", "data"):
+        values = [side.get(key) for side in (before, now)]
+        if values[0] != values[1] and key in before and key in now:
+            lines.append(f"{key}: {values[0]} then, {values[1]} now")
+    return lines
+
+
+def code_checksum(project: Path) -> str:
+    """SHA-256 over the names and contents of the project's code and configs, tracked by git or not."""
+    digest = hashlib.sha256()
+    for top in CODE:
+        folder = project / top
+        files = [folder] if folder.is_file() else sorted(folder.rglob("*"))
+        for file in files:
+            if file.is_file() and "__pycache__" not in file.parts and ".egg-info" not in str(file):
+                digest.update(f"{file.relative_to(project).as_posix()}\0".encode())
+                digest.update(file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def uncommitted_changes(project: Path) -> str:
+    """A patch from the last commit to the code as it is, new files included; empty where there is none, or no git."""
+    patch = _git(project, "diff", "HEAD", "--", *CODE)
+    for name in _git(project, "ls-files", "--others", "--exclude-standard", "--", *CODE).splitlines():
+        patch += _git(project, "diff", "--no-index", "--", os.devnull, name)
+    return patch
+
+
+def _git_state(project: Path) -> dict[str, Any]:
+    commit = _git(project, "rev-parse", "HEAD").strip()
+    if not commit:
+        return {"commit": None, "dirty": None, "remote": None}
+    remote = _git(project, "config", "--get", "remote.origin.url").strip()
+    return {
+        "commit": commit,
+        "dirty": bool(uncommitted_changes(project)),
+        "remote": without_credentials(remote) or None,
+    }
+
+
+def without_credentials(url: str) -> str:
+    """The address without a user name or a token."""
+    if "://" not in url:
+        return url.rpartition("@")[2]
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
+
+
+def _git(project: Path, *words: str) -> str:
+    """What git prints; nothing where there is no git, or where `project` is no repository."""
+    try:
+        completed = subprocess.run(["git", *words], cwd=project, capture_output=True, check=False)
+    except OSError:
+        return ""
+    return completed.stdout.decode(errors="replace")
+
+
+def _commit(code: Mapping[str, Any]) -> str:
+    commit = (code["commit"] or code["sha256"])[:10]
+    return f"{commit} with uncommitted changes" if code["dirty"] else str(commit)
+
+
+def _checksum(file: Path) -> str | None:
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
+
+
+def _packages() -> set[tuple[str, str]]:
+    return {(distribution.name.lower(), distribution.version) for distribution in importlib.metadata.distributions()}

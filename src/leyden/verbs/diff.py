@@ -1,0 +1,41 @@
+"""What sets two runs apart."""
+
+from typing import Any
+
+from omegaconf import OmegaConf
+from rich.console import Console
+from rich.table import Table
+
+from leyden.runs.folder import RunFolder
+from leyden.runs.provenance import differences
+from leyden.verbs.report import show
+
+
+def diff(a: str, b: str) -> None:
+    """Show which config values, code and packages differ between two runs, and their metrics side by side."""
+    runs = RunFolder.open(a), RunFolder.open(b)
+    configs = [flat(OmegaConf.to_container(run.config())) for run in runs]
+    metrics = [run.result()["metrics"] for run in runs]
+    made_of = [run.provenance() for run in runs]
+    console = Console()
+    changed = _side_by_side("config", *configs, only_different=True)
+    show(console, changed if changed.row_count else "config: the same")
+    if made_of[0] is not None and made_of[1] is not None:
+        show(console, "", *(differences(made_of[0], made_of[1]) or ["code, packages and data: the same"]))
+    show(console, "", _side_by_side("metric", *metrics, only_different=False))
+
+
+def flat(values: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, with dotted keys."""
+    if not isinstance(values, dict) or not values:
+        return {prefix[:-1]: values}
+    return {key: value for name, part in values.items() for key, value in flat(part, f"{prefix}{name}.").items()}
+
+
+def _side_by_side(what: str, a: dict[str, Any], b: dict[str, Any], *, only_different: bool) -> Table:
+    table = Table(what, "a", "b", box=None, pad_edge=False)
+    for key in dict.fromkeys([*a, *b]):
+        left, right = a.get(key, "-"), b.get(key, "-")
+        if key != "paths.run_dir" and not (only_different and left == right):
+            table.add_row(key, *(f"{value:.6g}" if isinstance(value, float) else str(value) for value in (left, right)))
+    return table
