@@ -38,16 +38,17 @@ def main(arguments: Sequence[str] | None = None, project: Path | None = None) ->
 
 
 def _train(words: Sequence[str], project: Path | None) -> None:
-    """`resume=` and `rerun=` take their config from a run folder; everything else is composed from configs/."""
-    given = dict(word.split("=", 1) for word in words if "=" in word)
-    if "resume" in given:
-        from leyden.verbs.resume import resume
-
-        resume(given["resume"], [word for word in words if not word.startswith("resume=")])
-        return
+    """`resume=`, `rerun=` and `join=` take their config from a run folder; all else is composed from configs/."""
     from leyden.config.app import project_folder, run
 
-    project = project or project_folder(Path.cwd())
+    project = (project or project_folder(Path.cwd())).resolve()
+    sys.argv = [str(project / "train.py"), *words]  # what Lightning may start further processes with
+    given = dict(word.split("=", 1) for word in words if "=" in word)
+    for verb in ("resume", "join"):
+        if verb in given:
+            others = [word for word in words if not word.startswith(f"{verb}=")]
+            getattr(importlib.import_module("leyden.verbs.resume"), verb)(given[verb], others)
+            return
     if "rerun" in given:
         from leyden.verbs.rerun import rerun_overrides
 

@@ -100,6 +100,7 @@ def download(file: Path) -> None:
     partial = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         save_file(tensors, partial)
+        partial.chmod(0o644)  # safetensors makes it its owner's alone
         partial.replace(file)
     finally:
         partial.unlink(missing_ok=True)

@@ -8,9 +8,9 @@ from typing import Any
 
 import hydra
 from hydra.errors import ConfigCompositionException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from leyden.config.explain import explain_composition
+from leyden.config.explain import checked_words, explain_composition
 from leyden.errors import UserError
 
 
@@ -22,17 +22,28 @@ def project_folder(start: Path) -> Path:
     raise UserError(f"{start}: no configs/train.yaml here or in a folder above; call leyden inside a project")
 
 
+def use_paths_of(project: Path) -> None:
+    """Let `${project:logs}` in the configs mean that folder of the project, wherever the command was typed."""
+    project = project.resolve()
+
+    def path(name: str) -> str:
+        return name if Path.cwd() == project else str(project / name)
+
+    OmegaConf.register_new_resolver("project", path, replace=True)
+
+
 def run(task: Callable[[DictConfig], Any], arguments: Sequence[str], project: Path) -> None:
     """Call `task` with the config that `arguments` compose; `--help`, `--cfg job` and the like are Hydra's to answer.
 
     Raises UserError for overrides that do not fit the configs.
     """
-    # The command that Lightning starts again for each further DDP process.
-    sys.argv = [str(project / "train.py"), *arguments]
+    configs = project.resolve() / "configs"
+    words = checked_words(arguments, configs)
+    sys.argv[1:] = words  # where Hydra looks for them
+    use_paths_of(project)
     # Hydra then raises what went wrong instead of printing it, so that it is explained in one place, by us.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    configs = project.resolve() / "configs"
     try:
         hydra.main(config_path=str(configs), config_name="train", version_base="1.3")(task)()
     except ConfigCompositionException as error:
-        raise explain_composition(error, arguments, configs) from error
+        raise explain_composition(error, words, configs) from error

@@ -8,7 +8,7 @@ import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer, seed_everything
 from omegaconf import DictConfig, OmegaConf
 
 from leyden.errors import UserError
@@ -53,6 +53,14 @@ def build_factory(config: DictConfig, key: str) -> Callable[..., Any] | None:
             raise _refused(config, key, error) from error
 
     return explained
+
+
+def seed_all(config: DictConfig) -> None:
+    """Raises UserError for a seed that NumPy does not take."""
+    seed = config.seed
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise UserError(f"seed={seed}: must be a whole number from 0 to {2**32 - 1}")
+    seed_everything(seed, workers=True, verbose=False)
 
 
 def build_data(config: DictConfig) -> LightningDataModule:

@@ -28,6 +28,48 @@ def explain(error: BaseException) -> str | None:
     return None
 
 
+FLAGS = (
+    *("--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--resolve", "--package", "-p", "--run", "-r"),
+    *("--multirun", "-m", "--shell-completion", "-sc", "--config-path", "-cp", "--config-name", "-cn"),
+    *("--config-dir", "-cd", "--info", "-i"),
+)
+FLAGS_WITH_VALUE = (
+    "--cfg",
+    "-c",
+    "--package",
+    "-p",
+    "--config-path",
+    "-cp",
+    "--config-name",
+    "-cn",
+    "--config-dir",
+    "-cd",
+)
+
+
+def checked_words(words: Sequence[str], configs: Path) -> list[str]:
+    """The words, with `-m` in front, where argparse needs it.
+
+    Raises UserError for a word that is neither a flag of Hydra's nor an override, such as `xor` or `--experiment`.
+    """
+    for before, word in zip(["", *words], words, strict=False):
+        if word.startswith("-") and word.split("=")[0] not in FLAGS:
+            name = word.lstrip("-").split("=")[0]
+            raise UserError(f"{word}: no such flag; overrides are written without dashes: {name}=...")
+        if (
+            "=" not in word
+            and word[0] not in "-~+"
+            and before not in FLAGS_WITH_VALUE
+            and before not in ("--info", "-i")
+        ):
+            options = {file.stem: f"{file.parent.name}={file.stem}" for file in sorted(configs.glob("*/*.yaml"))}
+            meant = difflib.get_close_matches(word, options, n=1, cutoff=0.6)
+            hint = f", did you mean {options[meant[0]]}?" if meant else ""
+            raise UserError(f"{word}: an override is GROUP=OPTION or KEY=VALUE{hint}")
+    multirun = [word for word in words if word in ("-m", "--multirun")]
+    return multirun[:1] + [word for word in words if word not in multirun]
+
+
 def explain_composition(error: HydraException, arguments: Sequence[str], configs: Path) -> UserError:
     """What is wrong with the overrides in `arguments`, and which name was probably meant."""
     if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
@@ -58,7 +100,7 @@ def _valid_keys(overrides: Sequence[str], configs: Path) -> list[str]:
     groups = [folder.name for folder in configs.iterdir() if folder.is_dir()]
     with initialize_config_dir(str(configs), version_base="1.3"):
         try:
-            config = compose("train", overrides=list(overrides))
+            config = compose("train", overrides=[word for word in overrides if not word.startswith("-")])
         except HydraException:
             config = compose("train")
     return groups + full_keys(OmegaConf.to_container(config))

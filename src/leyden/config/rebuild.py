@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 from lightning.pytorch import LightningDataModule, LightningModule
 from omegaconf import DictConfig, OmegaConf
 
-from leyden.config.app import project_folder
+from leyden.config.app import project_folder, use_paths_of
 from leyden.config.build import build_data, build_model
 from leyden.config.explain import did_you_mean, explain_composition, full_keys
 from leyden.errors import UserError
@@ -65,7 +65,9 @@ def changed(run: RunFolder, config: DictConfig, overrides: Mapping[str, str]) ->
 
 def _composed_group(run: RunFolder, group: str, option: str) -> DictConfig:
     """What `group=option` would have been in this run."""
-    configs = project_folder(run.path.resolve()) / "configs"
+    project = project_folder(run.path.resolve())
+    use_paths_of(project)
+    configs = project / "configs"
     words = [*run.overrides(without=[group]), f"{group}={option}"]
     try:
         with initialize_config_dir(str(configs), version_base="1.3"):

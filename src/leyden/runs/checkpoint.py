@@ -1,5 +1,6 @@
 """Reading checkpoints back."""
 
+import logging
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,9 @@ import torch
 from torch import nn
 
 from leyden.errors import UserError
+from leyden.runs.folder import RunFolder
+
+log = logging.getLogger(__name__)
 
 
 def load_checkpoint(file: Path) -> dict[str, Any]:
@@ -34,3 +38,22 @@ def load_weights(model: nn.Module, checkpoint: Mapping[str, Any], file: Path) ->
     except RuntimeError as error:
         reason = "; ".join(line.strip() for line in str(error).splitlines()[1:])
         raise UserError(f"{file} is a checkpoint of another model: {reason}") from error
+
+
+def init_weights(model: nn.Module, source: str, *, strict: bool) -> None:
+    """Take over the weights of a run folder's checkpoint, or of a checkpoint file.
+
+    Raises UserError, naming the layers that do not match, unless not `strict`: then those keep their fresh weights.
+    """
+    file = RunFolder.open(source).checkpoint_file() if Path(source).is_dir() else Path(source)
+    given, own = load_checkpoint(file)["state_dict"], model.state_dict()
+    fitting = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
+    others = ", ".join(sorted((given.keys() | own.keys()) - fitting.keys()))
+    if not fitting:
+        raise UserError(f"init_from={source}: no layer matches")
+    if others and strict:
+        raise UserError(
+            f"init_from={source}: these layers do not match: {others}; strict=false leaves them as they are"
+        )
+    model.load_state_dict(fitting, strict=False)
+    log.info(f"{len(fitting)} of {len(own)} weights are taken from {file}")

@@ -33,8 +33,12 @@ class RunFolder:
     def open(cls, path: str | os.PathLike[str]) -> "RunFolder":
         """Raises UserError for a folder that no training has left."""
         run = cls(path)
+        if run.path.is_file():
+            raise UserError(f"{path} is a file: name the run folder that it is in (and the file as checkpoint={path})")
         if not run.path.is_dir():
             raise UserError(f"{path}: there is no such folder; a run folder looks like logs/xor/2026-11-21_19-03-00")
+        if (run.path / "multirun.yaml").is_file():
+            raise UserError(f"{path} is a sweep: name one of its runs, such as {run.path / '0'}")
         if not (run.path / "config.yaml").is_file():
             raise UserError(f"{path} is not a run folder: it holds no config.yaml")
         return run

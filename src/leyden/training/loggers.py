@@ -47,6 +47,16 @@ class TensorBoardLogger(LightningTensorBoardLogger):
     def save(self) -> None:
         self.experiment.flush()
 
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Keeps the file open, so that the test after a training writes into the same one, until `close`."""
+        if self._experiment is not None:
+            self.experiment.flush()
+
+    def close(self) -> None:
+        if self._experiment is not None:
+            self._experiment.close()
+
 
 class CSVLogger(Logger):
     """The logged scalars as `metrics.csv` in `save_dir`: a row for each step, a column for each name.

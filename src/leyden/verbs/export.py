@@ -9,7 +9,7 @@ from typing import Literal
 
 import torch
 from rich.console import Console
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from leyden.config.rebuild import Trained, rebuild
@@ -53,6 +53,8 @@ def export(
     trained = rebuild(folder, checkpoint)
     suffix, write, answer = FORMATS[format]
     target = Path(output) if output else trained.run.path / f"model{suffix}"
+    if target.suffix != suffix:
+        raise UserError(f"output={target}: a file of format={format} must end in {suffix}")
     if target.exists() and not force:
         raise UserError(f"output={target} is there already; force=true writes over it")
     if not os.access(target.parent, os.W_OK):
@@ -133,7 +135,8 @@ def _answer_torch_export(file: Path, deployed: Deployed, inputs: Tensor) -> Tens
 
 
 def _write_safetensors(deployed: Deployed, inputs: Tensor, file: Path, properties: dict[str, str]) -> None:
-    save_file({name: tensor.contiguous() for name, tensor in deployed.state_dict().items()}, file, metadata=properties)
+    weights = {name: tensor.contiguous() for name, tensor in deployed.state_dict().items()}
+    file.write_bytes(save(weights, metadata=properties))
 
 
 def _answer_safetensors(file: Path, deployed: Deployed, inputs: Tensor) -> Tensor:

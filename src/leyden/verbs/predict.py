@@ -118,6 +118,12 @@ def _write_parquet(file: Path, columns: Mapping[str, list[Any]]) -> None:
 
 
 def _table(columns: Columns) -> Table:
+    """The first rows; of more than two classes only the probability of the predicted one."""
+    probabilities = [name for name in columns if name.startswith("probability_")]
+    if len(probabilities) > 2:
+        others = {name: values for name, values in columns.items() if name not in probabilities}
+        highest = [max(row) for row in zip(*(columns[name] for name in probabilities), strict=True)]
+        columns = others | {"probability": highest}
     rows = list(zip(*columns.values(), strict=True))
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows[:ROWS_SHOWN]:

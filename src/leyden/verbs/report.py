@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from omegaconf import DictConfig
 from rich.console import Console, RenderableType
 from rich.table import Table
 
@@ -23,15 +24,16 @@ def metric_table(metrics: Mapping[str, float], expected: Mapping[str, Range]) ->
     return table
 
 
-def print_report(run: RunFolder, result: Mapping[str, Any], expected: Mapping[str, Range] | None) -> None:
+def print_report(run: RunFolder, result: Mapping[str, Any], config: DictConfig) -> None:
     """The table of a finished run and where to find it, on standard output and in its log."""
-    monitor = result["monitor"]
+    monitor, tested = result["monitor"], result["best_checkpoint"] or "the last weights"
     best = {f"{monitor['name']} (best)": monitor["value"]} if monitor["value"] is not None else {}
-    table = metric_table(best | result["metrics"], expected or {})
-    summary = f"{result['epochs']:,} epochs, {result['steps']:,} steps, {result['seconds']:,.1f} s: {run}"
+    table = metric_table(best | result["metrics"], config.expected or {})
+    early = f" of {config.trainer.max_epochs:,}" if result["epochs"] < (config.trainer.max_epochs or 0) else ""
+    done = f"{result['epochs']:,}{early} epochs, {result['steps']:,} steps, {result['seconds']:,.1f} s"
     with run.log.open("a") as log:
         for console in (Console(), Console(file=log, width=120)):
-            show(console, table, summary)
+            show(console, table, f"{done}; tested: {tested}", str(run))
 
 
 def show(console: Console, *parts: RenderableType) -> None:

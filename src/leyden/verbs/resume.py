@@ -1,6 +1,7 @@
 """Go on with a run in its own folder, as if it had never stopped."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from hydra.core.utils import configure_log
 from omegaconf import DictConfig, OmegaConf
@@ -32,6 +33,13 @@ def resume(folder: str, words: Sequence[str]) -> None:
     if is_first_process():
         log_again(run)
     train(config, checkpoint)
+
+
+def join(folder: str, words: Sequence[str]) -> None:
+    """Train as one more process of a run that another process has begun (see `leyden.verbs.children`)."""
+    run = RunFolder.open(folder)
+    checkpoint = next((Path(word.partition("=")[2]) for word in words if word.startswith("checkpoint=")), None)
+    train(run.config(), checkpoint)
 
 
 def _is_done(epochs: int, steps: int, trainer: DictConfig) -> bool:

@@ -1,0 +1,39 @@
+"""The further processes that Lightning starts for a training on several devices of one machine."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+from lightning.pytorch import Trainer
+
+from leyden.runs.folder import RunFolder
+
+SET_BY_LIGHTNING = ("LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "WORLD_SIZE")
+
+
+@contextmanager
+def joined_by_children(trainer: Trainer, run: RunFolder, checkpoint: Path | None) -> Iterator[None]:
+    """While this lasts, the processes that Lightning starts join the training of `run`.
+
+    Lightning starts them with this process's command line, which would compose the config a second time and, in a
+    sweep, run the whole sweep again. Afterwards nothing is left that the next job of a sweep would take for its own.
+    Does nothing where one process trains alone, or where torchrun or srun started them all.
+    """
+    if trainer.world_size == 1 or any(name in os.environ for name in SET_BY_LIGHTNING):
+        yield
+        return
+    words, hydra = sys.argv, HydraConfig.instance().cfg
+    sys.argv = [words[0], f"join={run.path.resolve()}", *([f"checkpoint={checkpoint.resolve()}"] if checkpoint else [])]
+    HydraConfig.instance().cfg = None
+    try:
+        yield
+    finally:
+        sys.argv, HydraConfig.instance().cfg = words, hydra
+        for name in SET_BY_LIGHTNING:
+            os.environ.pop(name, None)
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()

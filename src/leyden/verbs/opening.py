@@ -1,0 +1,54 @@
+"""What is said and kept once a training is known to begin."""
+
+import logging
+import os
+import platform
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from omegaconf import DictConfig, OmegaConf
+
+from leyden.runs.folder import RunFolder
+from leyden.training import TensorDataModule
+
+log = logging.getLogger(__name__)
+
+COMPARED = ("seed", "model", "data", "optimizer", "scheduler", "trainer")
+
+
+class Opening(Callback):
+    """Tells the loggers what one compares runs by, the provenance what is used, and the terminal what begins."""
+
+    def __init__(self, config: DictConfig, run: RunFolder) -> None:
+        self.config = config
+        self.run = run
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
+        resolved: dict[str, Any] = OmegaConf.to_container(self.config, resolve=True)  # type: ignore[assignment]
+        for logger in trainer.loggers:
+            logger.log_hyperparams({group: resolved[group] for group in COMPARED})
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        self.run.write_provenance(
+            {
+                "data": data.fingerprint() if isinstance(data, TensorDataModule) else None,
+                "devices": device_names(trainer),
+                "deterministic": torch.are_deterministic_algorithms_enabled(),
+                "threads": torch.get_num_threads(),
+            }
+        )
+        count = sum(parameter.numel() for parameter in pl_module.parameters())
+        where = f"{trainer.world_size} x {trainer.strategy.root_device.type}"
+        log.info(
+            f"{self.config.name}: training {type(pl_module).__name__} ({count:,} parameters) on {where}, in {self.run}"
+        )
+        if not trainer.fast_dev_run and (trainer.check_val_every_n_epoch or 1) > (trainer.max_epochs or 1) > 0:  # type: ignore[attr-defined]
+            log.info("no validation: trainer.check_val_every_n_epoch is more than trainer.max_epochs")
+
+
+def device_names(trainer: Trainer) -> list[str]:
+    if trainer.strategy.root_device.type == "cuda":
+        return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return [f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"]
