@@ -52,7 +52,7 @@ def _train(words: Sequence[str], project: Path | None) -> None:
     if "rerun" in given:
         from leyden.verbs.rerun import rerun_overrides
 
-        words = rerun_overrides(given["rerun"], [word for word in words if not word.startswith("rerun=")], project)
+        words = rerun_overrides(given["rerun"], [word for word in words if not word.startswith("rerun=")])
     run(train_task, words, project)
 
 

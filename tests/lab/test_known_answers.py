@@ -109,7 +109,7 @@ def test_a_straight_line_stays_at_the_variance_of_the_wave_however_long_it_train
 
 
 def test_a_tenth_of_the_real_images_seen_once_teaches_three_answers_of_ten(real_cifar: Path, tmp_path: Path) -> None:
-    """Chance is one of ten; measured: MEASURED."""
+    """Chance is one of ten; measured: 0.506."""
     completed = train(
         *("experiment=cifar10", "data.val_images=45000", "data.batch_size=50", "trainer.max_epochs=1"),
         *("+trainer.limit_val_batches=1", f"paths.data_dir={real_cifar}", f"paths.log_dir={tmp_path}"),

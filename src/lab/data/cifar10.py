@@ -46,7 +46,6 @@ class CIFAR10DataModule(TensorDataModule):
         self.shift = shift
         self.flip = flip
         self.normalize = Standardize(torch.tensor(MEAN), torch.tensor(STD))
-        self.augment = self._augment
 
     def prepare_data(self) -> None:
         if not self.file.exists():
@@ -63,10 +62,10 @@ class CIFAR10DataModule(TensorDataModule):
         test = tensors["test_images"], tensors["test_labels"]
         return Splits((images[:cut], labels[:cut]), (images[cut:], labels[cut:]), test)
 
-    def _augment(self, images: Tensor) -> Tensor:
+    def augment(self, inputs: Tensor) -> Tensor:
         if self.flip:
-            images = random_flip(images)
-        return random_shift(images, self.shift) if self.shift else images
+            inputs = random_flip(inputs)
+        return random_shift(inputs, self.shift) if self.shift else inputs
 
 
 def read(file: Path) -> dict[str, Tensor]:

@@ -6,13 +6,14 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAccuracy
 
-from leyden.training import SupervisedModule
+from leyden.training import SupervisedModule, TensorDataModule
 from leyden.training.layers import WhiteningConv
 
 
 class CifarCNN(SupervisedModule):
     """A frozen whitening layer, three groups of two convolutions, and a linear head on their maxima.
 
+    The whitening layer is set from the images of a TensorDataModule; with other data it keeps its random filters.
     The shape follows Keller Jordan's airbench (https://arxiv.org/abs/2404.00498). With the default widths 295,000
     parameters.
     """
@@ -28,10 +29,10 @@ class CifarCNN(SupervisedModule):
         self.groups = nn.Sequential(nn.GELU(), *(conv_group(*pair) for pair in pairwise(sizes)))
         self.head = nn.Linear(widths[-1], classes, bias=False)
 
-    def setup(self, stage: str) -> None:
-        if stage == "fit":
-            data = self.trainer.datamodule  # type: ignore[attr-defined]
-            self.whiten.fit(data.normalize(data.splits.train[0][:5000]))
+    def on_fit_start(self) -> None:
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if not self.whiten.fitted and isinstance(data, TensorDataModule) and data.splits and data.normalize:
+            self.whiten.fit(data.normalize.cpu()(data.splits.train[0][:5000]))
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits [N, classes] for normalised images [N, 3, 32, 32]."""

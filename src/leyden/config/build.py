@@ -17,8 +17,8 @@ from leyden.training import SupervisedModule
 REFUSALS = (ValueError, TypeError, OSError, ImportError, MisconfigurationException)
 
 
-def build(config: DictConfig, key: str, **arguments: Any) -> Any:
-    """The object under `key`, or None where nothing is chosen.
+def build(config: DictConfig, key: str, group: str = "", **arguments: Any) -> Any:
+    """The object under `key`, or None where nothing is chosen. `group` is what `config` is a part of.
 
     Raises UserError where its class cannot be found or refuses its arguments.
     """
@@ -29,14 +29,14 @@ def build(config: DictConfig, key: str, **arguments: Any) -> Any:
     except InstantiationException as error:
         cause = error.__cause__
         if cause is None or isinstance(cause, REFUSALS):
-            raise _refused(config, key, cause or error) from error
+            raise _refused(config, key, cause or error, group) from error
         raise cause from None
 
 
 def build_all(config: DictConfig, key: str) -> list[Any]:
     """The objects in the group under `key`, in its order; entries set to null are left out."""
     group: DictConfig = config.get(key) or OmegaConf.create()
-    return [build(group, str(name)) for name in group if group[name] is not None]
+    return [build(group, str(name), key) for name in group if group[name] is not None]
 
 
 def build_factory(config: DictConfig, key: str) -> Callable[..., Any] | None:
@@ -64,13 +64,17 @@ def seed_all(config: DictConfig) -> None:
 
 
 def build_data(config: DictConfig) -> LightningDataModule:
-    data: LightningDataModule = build(config, "data")
+    data: LightningDataModule | None = build(config, "data")
+    if data is None:
+        raise UserError("data: nothing is chosen")
     return data
 
 
 def build_model(config: DictConfig) -> LightningModule:
     """The model, with the config's optimizer and scheduler where it is one that takes them."""
-    model: LightningModule = build(config, "model")
+    model: LightningModule | None = build(config, "model")
+    if model is None:
+        raise UserError("model: nothing is chosen")
     if isinstance(model, SupervisedModule):
         model.make_optimizer = build_factory(config, "optimizer") or model.make_optimizer
         model.make_scheduler = build_factory(config, "scheduler")
@@ -93,5 +97,6 @@ def build_trainer(config: DictConfig, **arguments: Any) -> Trainer:
     return trainer
 
 
-def _refused(config: DictConfig, key: str, cause: Exception) -> UserError:
-    return UserError(f"{key} ({config[key].get('_target_', 'no _target_')}): {' '.join(str(cause).split())}")
+def _refused(config: DictConfig, key: str, cause: Exception, group: str = "") -> UserError:
+    where = f"{group}.{key}" if group else key
+    return UserError(f"{where} ({config[key].get('_target_', 'no _target_')}): {cause}")

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import yaml  # type: ignore[import-untyped]
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from lightning.pytorch import LightningDataModule, LightningModule
@@ -14,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from leyden.config.app import project_folder, use_paths_of
 from leyden.config.build import build_data, build_model
 from leyden.config.explain import did_you_mean, explain_composition, full_keys
+from leyden.config.values import value_of
 from leyden.errors import UserError
 from leyden.runs.checkpoint import load_checkpoint, load_weights
 from leyden.runs.folder import RunFolder
@@ -38,7 +38,7 @@ def rebuild(folder: str, checkpoint: str | None = None, overrides: Mapping[str, 
     is damaged, or belongs to another model.
     """
     run = RunFolder.open(folder)
-    config = changed(run, run.config(), overrides or {})
+    config = changed(run, overrides) if overrides else run.config()
     file = run.checkpoint_file(checkpoint)
     torch.set_num_threads(config.threads or torch.get_num_threads())
     content = load_checkpoint(file)
@@ -50,24 +50,28 @@ def rebuild(folder: str, checkpoint: str | None = None, overrides: Mapping[str, 
     return Trained(run, config, file, model.eval(), data)
 
 
-def changed(run: RunFolder, config: DictConfig, overrides: Mapping[str, str]) -> DictConfig:
-    """The run's config with `key=value` set and `group=option` composed anew from the project's configs."""
+def changed(run: RunFolder, overrides: Mapping[str, str]) -> DictConfig:
+    """The run's config with `key=value` set and `group=option` composed anew from the project's configs.
+
+    It is the config before its interpolations were resolved, so that what refers to a key follows it.
+    """
+    use_paths_of(project_folder(run.path.resolve()))
+    config = run.unresolved_config()
     keys = full_keys(OmegaConf.to_container(config))
     for key, text in overrides.items():
         if key not in keys:
             raise UserError(f"{key}={text}: the run's config has no such key{did_you_mean(key, keys)}")
-        value = yaml.safe_load(text)
+        value = value_of(key, text)
         if OmegaConf.is_dict(OmegaConf.select(config, key)) and isinstance(value, str):
             value = _composed_group(run, key, value)
         OmegaConf.update(config, key, value, merge=False)
+    config.paths.run_dir = str(run.path.resolve())
     return config
 
 
 def _composed_group(run: RunFolder, group: str, option: str) -> DictConfig:
     """What `group=option` would have been in this run."""
-    project = project_folder(run.path.resolve())
-    use_paths_of(project)
-    configs = project / "configs"
+    configs = project_folder(run.path.resolve()) / "configs"
     words = [*run.overrides(without=[group]), f"{group}={option}"]
     try:
         with initialize_config_dir(str(configs), version_base="1.3"):

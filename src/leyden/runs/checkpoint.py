@@ -1,5 +1,6 @@
 """Reading checkpoints back."""
 
+import io
 import logging
 import pickle
 from collections.abc import Mapping
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.pytorch import LightningModule
 from torch import nn
 
 from leyden.errors import UserError
@@ -57,3 +59,18 @@ def init_weights(model: nn.Module, source: str, *, strict: bool) -> None:
         )
     model.load_state_dict(fitting, strict=False)
     log.info(f"{len(fitting)} of {len(own)} weights are taken from {file}")
+
+
+def check_hyperparameters(model: LightningModule) -> None:
+    """Raises UserError for a hyper-parameter that a checkpoint would hold but `load_checkpoint` refuse."""
+    for name, value in model.hparams.items():
+        file = io.BytesIO()
+        try:
+            torch.save(value, file)
+            file.seek(0)
+            torch.load(file, weights_only=True)
+        except Exception as error:  # pickling raises what it likes
+            raise UserError(
+                f"{type(model).__name__}: its hyper-parameter {name} is a {type(value).__name__}, which no safe "
+                f"checkpoint can hold: give plain values, or self.save_hyperparameters(ignore=[{name!r}])"
+            ) from error

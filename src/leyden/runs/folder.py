@@ -1,9 +1,10 @@
 """The run folder: its files, their names, and how they are written."""
 
 import json
+import math
 import os
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from omegaconf.errors import OmegaConfBaseException
 from leyden.errors import UserError
 
 FORMAT = 1  # of the run folder; a folder of another format is named, not guessed at
+
+
+CLAIMED: set[Path] = set()  # the folders that this process has made
 
 
 class RunFolder:
@@ -43,11 +47,21 @@ class RunFolder:
             raise UserError(f"{path} is not a run folder: it holds no config.yaml")
         return run
 
+    def unresolved_config(self) -> DictConfig:
+        """The config as it was composed, interpolations and all; the resolved one where that was not kept."""
+        file = self.path / ".hydra" / "config.yaml"
+        if not file.is_file():
+            return self.config()
+        config = OmegaConf.load(file)
+        assert isinstance(config, DictConfig)
+        return config
+
     def write(self, name: str, text: str) -> None:
         """Write a file of the folder whole, by rename: readers see the old content or the new, never a part."""
-        partial = self.path / f".{name}.{os.getpid()}"
+        file = self.path / name
+        partial = file.with_name(f".{file.name}.{os.getpid()}")
         partial.write_text(text)
-        partial.replace(self.path / name)
+        partial.replace(file)
 
     def write_config(self, config: DictConfig) -> None:
         """Keep the config with every interpolation resolved."""
@@ -74,8 +88,16 @@ class RunFolder:
         words: list[str] = yaml.safe_load(file.read_text()) or []
         return [word for word in words if word.lstrip("+~").split("=")[0] not in without]
 
+    def keep_overrides(self, config: str, words: Sequence[str]) -> None:
+        """Let Hydra's record of the run, its unresolved `config` and its words, say that `words` came on top."""
+        keys = [word.split("=")[0] for word in words]
+        kept = [*self.overrides(without=keys), *words]
+        self.write(".hydra/config.yaml", config)
+        self.write(".hydra/overrides.yaml", OmegaConf.to_yaml(OmegaConf.create(kept)))
+
     def write_result(self, result: Mapping[str, Any]) -> None:
-        self.write("result.json", json.dumps(result, indent=2) + "\n")
+        """A number that is not finite is written as null: JSON has no other word for it."""
+        self.write("result.json", json.dumps(_finite(result), indent=2, allow_nan=False) + "\n")
 
     def result(self) -> dict[str, Any]:
         """Raises UserError where there is none, or where it is damaged."""
@@ -119,8 +141,11 @@ class RunFolder:
         raise UserError(f"{self} has no checkpoint {files[0].name}; there is: {there}")
 
     def discard_if_not_begun(self) -> None:
-        """Remove the folder of a training that failed before its first step, and the experiment's if that is empty."""
-        if not (self.path / "result.json").is_file():
+        """Remove the folder of a training that failed before its first step, and the experiment's if that is empty.
+
+        Only a folder that this process has made is ever removed.
+        """
+        if self.path.absolute() not in CLAIMED or not (self.path / "result.json").is_file():
             return
         result = self.result()
         if result["status"] == "failed" and result["steps"] == 0:
@@ -131,7 +156,7 @@ class RunFolder:
 
 def claim(path: Path) -> Path:
     """Make the folder and no other's: where it is taken, the first free of `path`-2, `path`-3 ..."""
-    number = 1
+    path, number = path.absolute(), 1  # `.` has no name that a number could be put behind
     while True:
         claimed = path if number == 1 else path.with_name(f"{path.name}-{number}")
         claimed.parent.mkdir(parents=True, exist_ok=True)
@@ -142,7 +167,14 @@ def claim(path: Path) -> Path:
         except FileNotFoundError:
             continue  # a neighbour that failed has just removed the parent
         else:
+            CLAIMED.add(claimed)
             return claimed
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(part) for key, part in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _check_format(file: Path, found: Any) -> None:

@@ -1,5 +1,8 @@
 """Where Hydra meets the run folder."""
 
+import atexit
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -23,7 +26,7 @@ class KeepRunFolder(Callback):
             if is_first_process():
                 config.hydra.run.dir = _claimed(config.hydra.run.dir)
             else:
-                config.hydra.run.dir = "."
+                config.hydra.run.dir = _temporary_folder()
                 config.hydra.output_subdir = None
                 config.hydra.job_logging = {"version": 1, "root": {"handlers": []}, "disable_existing_loggers": False}
 
@@ -40,6 +43,13 @@ class KeepRunFolder(Callback):
         run.write_provenance(provenance(project, list(config.hydra.overrides.task), config.get("seed")))
         if patch := uncommitted_changes(project):
             run.write("uncommitted.patch", patch)
+
+
+def _temporary_folder() -> str:
+    """Where a process that has no run folder may write what nobody reads."""
+    folder = tempfile.mkdtemp(prefix="leyden-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _claimed(folder: str) -> str:

@@ -1,5 +1,6 @@
 """What it takes to run a training again: the code, the packages, the data and the machine that it was made of."""
 
+import functools
 import hashlib
 import importlib.metadata
 import os
@@ -27,7 +28,7 @@ def provenance(project: Path, overrides: Sequence[str], seed: int | None) -> dic
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """A line for each part of the code, the packages, the lock and the data in which two provenances differ."""
+    """A line for each package, and for the code, the lock file and the data, in which two provenances differ."""
     lines = []
     if before["code"]["sha256"] != now["code"]["sha256"]:
         commits = [_commit(side["code"]) for side in (before, now)]
@@ -43,8 +44,12 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+@functools.cache
 def code_checksum(project: Path) -> str:
-    """SHA-256 over the names and contents of the project's code and configs, tracked by git or not."""
+    """SHA-256 over the names and contents of the project's code and configs, tracked by git or not.
+
+    Taken once in a process: it is the code that this process has begun with.
+    """
     digest = hashlib.sha256()
     for top in CODE:
         folder = project / top
@@ -56,6 +61,7 @@ def code_checksum(project: Path) -> str:
     return digest.hexdigest()
 
 
+@functools.cache
 def uncommitted_changes(project: Path) -> str:
     """A patch from the last commit to the code as it is, new files included; empty where there is none, or no git."""
     patch = _git(project, "diff", "HEAD", "--", *CODE)

@@ -33,20 +33,27 @@ class Record:
             "error": None,
         } | {key: earlier[key] for key in ("started", "metrics", "seconds", "steps", "epochs") if earlier}
         self._trainer: Any = None
+        self._best: Any = None
         self._began = 0.0
+        self._writes = earlier is None  # a run that cannot be resumed keeps the result that it has
         self._write()
 
-    def training_begins(self, trainer: Any) -> None:
-        """From here on the record follows a lightning Trainer."""
-        self._trainer, self._began = trainer, time.monotonic()
+    def training_begins(self, trainer: Any, best: Any) -> None:
+        """From here on the record follows a lightning Trainer, and the callback that knows the best monitored value."""
+        self._trainer, self._best, self._began = trainer, best, time.monotonic()
+
+    def first_step(self) -> None:
+        """Nothing can be wrong with the config any more: a resumed run has truly begun again."""
+        self._writes = True
+        self._write()
 
     def training_ends(self) -> None:
         """Take over how far the trainer got in how many seconds, the metrics it logged last, and the best monitored."""
         trainer, self._trainer = self._trainer, None
         if trainer is None:
             return
-        best = getattr(trainer.checkpoint_callback, "best_model_score", None)
-        self.result["monitor"]["value"] = None if best is None else float(best)
+        saved = getattr(trainer.checkpoint_callback, "best_model_score", None)
+        self.result["monitor"]["value"] = self._best.value if saved is None else float(saved)
         self.result["metrics"] |= {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.result["seconds"] = round(self.result["seconds"] + time.monotonic() - self._began, 3)
         self.result |= {"steps": trainer.global_step, "epochs": trainer.current_epoch}
@@ -58,7 +65,7 @@ class Record:
     def stopped(self, error: BaseException, line: str | None) -> None:
         """`line` says what `error` means, where that is known; the whole of it goes into the log."""
         self.training_ends()
-        if is_first_process():
+        if is_first_process() and self._writes:
             with self.run.log.open("a") as log:
                 log.write("".join(traceback.format_exception(error)))
         status = "interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed"
@@ -72,5 +79,5 @@ class Record:
         self._write()
 
     def _write(self) -> None:
-        if is_first_process():
+        if is_first_process() and self._writes:
             self.run.write_result(self.result)

@@ -26,12 +26,16 @@ class WhiteningConv(nn.Conv2d):
 
     Its filters are the eigenvectors of the covariance of `kernel_size` x `kernel_size` patches, each also negated, so
     that `channels` inputs give 2 * channels * kernel_size² outputs. From David Page,
-    https://myrtle.ai/learn/how-to-train-your-resnet/, and Keller Jordan, https://arxiv.org/abs/2404.00498.
+    https://myrtle.ai/learn/how-to-train-your-resnet/, and Keller Jordan, https://arxiv.org/abs/2404.00498. `fitted`
+    tells whether they are set; it is saved with them.
     """
+
+    fitted: Tensor
 
     def __init__(self, channels: int, kernel_size: int = 2) -> None:
         super().__init__(channels, 2 * channels * kernel_size**2, kernel_size, bias=False)
         self.weight.requires_grad_(False)
+        self.register_buffer("fitted", torch.tensor(False))
 
     @torch.no_grad()
     def fit(self, images: Tensor, epsilon: float = 5e-4) -> None:
@@ -41,3 +45,4 @@ class WhiteningConv(nn.Conv2d):
         values, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))
         filters = (vectors / (values + epsilon).sqrt()).T.view(-1, images.shape[1], size, size)
         self.weight.copy_(torch.cat([filters, -filters]))
+        self.fitted.fill_(True)

@@ -121,6 +121,7 @@ class CSVLogger(Logger):
     def _replace(self, rows: list[dict[str, Any]]) -> None:
         """Write the file anew, with a column for every name."""
         self._columns = list(dict.fromkeys(["step", *(name for row in rows for name in row)]))
+        self.file.parent.mkdir(parents=True, exist_ok=True)
         partial = self.file.with_suffix(".csv.partial")
         with partial.open("w", newline="") as file:
             writer = csv.DictWriter(file, self._columns)

@@ -11,12 +11,12 @@ class EpochMetrics(nn.Module):
     """Mean loss over the samples, and each metric of predictions and targets.
 
     A torchmetrics update costs more than a small model's whole step, so `update` only keeps the batch; what is kept is
-    passed on in one block when it holds `block` numbers, and at `compute`.
+    passed on in one block when it holds `block` numbers or 256 batches, and at `compute`.
     """
 
     def __init__(self, metrics: Mapping[str, Metric], block: int = 2**20) -> None:
         super().__init__()
-        self.loss = MeanMetric()
+        self.loss = MeanMetric(nan_strategy="disable")  # a loss that is NaN must be seen
         self.metrics = nn.ModuleDict({name: metric.clone() for name, metric in metrics.items()})
         self.block = block
         self._kept: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -24,8 +24,8 @@ class EpochMetrics(nn.Module):
 
     def update(self, loss: Tensor, predictions: Tensor, targets: Tensor) -> None:
         self._kept.append((loss.detach(), predictions.detach(), targets))
-        self._numbers += predictions.numel()
-        if self._numbers >= self.block:
+        self._numbers += predictions.numel() + targets.numel()
+        if self._numbers >= self.block or len(self._kept) >= 256:
             self._fold()
 
     def compute(self) -> dict[str, Tensor]:

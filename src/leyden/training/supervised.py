@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import Metric
 
+from leyden.errors import UserError
 from leyden.training.metrics import EpochMetrics
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -62,9 +63,9 @@ class SupervisedModule(LightningModule):
         predictions = self(batch[0])
         return self.loss(predictions, batch[1]), predictions
 
-    def on_train_epoch_start(self) -> None:
-        every = self.trainer.check_val_every_n_epoch or 1
-        self._ends_with_validation = (self.current_epoch + 1) % every == 0
+    @property
+    def _ends_with_validation(self) -> bool:
+        return (self.current_epoch + 1) % (self.trainer.check_val_every_n_epoch or 1) == 0
 
     def on_train_epoch_end(self) -> None:
         self._log_epoch("train", self.train_metrics)
@@ -76,15 +77,19 @@ class SupervisedModule(LightningModule):
         self._log_epoch("test", self.test_metrics)
 
     def _log_epoch(self, stage: str, metrics: EpochMetrics) -> None:
-        self.log_dict({f"{stage}/{name}": value for name, value in metrics.compute().items()})
+        values = {f"{stage}/{name}": value for name, value in metrics.compute().items()}
+        self.log_dict(values, sync_dist=self.trainer.world_size > 1)
         metrics.reset()
 
     def configure_optimizers(self) -> Any:
         optimizer = self.make_optimizer([parameter for parameter in self.parameters() if parameter.requires_grad])
         if self.make_scheduler is None:
             return optimizer
-        if _takes_total_steps(self.make_scheduler):
-            scheduler = self.make_scheduler(optimizer, total_steps=self._total_steps())
+        total_steps = inspect.signature(self.make_scheduler).parameters.get("total_steps")
+        if total_steps is not None:
+            given = total_steps.default not in (inspect.Parameter.empty, None)
+            arguments = {} if given else {"total_steps": self._total_steps()}
+            scheduler = self.make_scheduler(optimizer, **arguments)
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
         return {
             "optimizer": optimizer,
@@ -100,16 +105,10 @@ class SupervisedModule(LightningModule):
         }
 
     def _total_steps(self) -> int:
-        """Optimizer steps of the whole training. Raises ValueError where it has no end."""
+        """Optimizer steps of the whole training. Raises UserError where it has no end."""
         steps = self.trainer.estimated_stepping_batches
         if steps == float("inf"):
-            raise ValueError(
+            raise UserError(
                 "this scheduler must know how long training is: set trainer.max_epochs or trainer.max_steps"
             )
         return int(steps)
-
-
-def _takes_total_steps(factory: SchedulerFactory) -> bool:
-    """Whether `total_steps` is an argument of the factory that nobody has given it yet."""
-    parameter = inspect.signature(factory).parameters.get("total_steps")
-    return parameter is not None and parameter.default in (inspect.Parameter.empty, None)

@@ -1,7 +1,7 @@
 """Data that fits in memory: splits kept as tensors, handed out as whole batches by index."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
+from leyden.errors import UserError
 from leyden.training.augment import Standardize
 
 Tensors = tuple[Tensor, ...]
@@ -49,8 +50,7 @@ class TensorLoader:
         self.world_size = world_size
         self.epoch = 0
         self.position = 0  # batches of this epoch that were handed out
-        self._next_epoch = 0
-        self._resumed = False
+        self._start = 0  # where the next iteration begins
 
     def __len__(self) -> int:
         samples = len(self.tensors[0])
@@ -58,9 +58,7 @@ class TensorLoader:
         return -(-mine // self.batch_size)
 
     def __iter__(self) -> Iterator[Tensors]:
-        if not self._resumed:
-            self.epoch, self.position = self._next_epoch, 0
-        self._next_epoch, self._resumed = self.epoch + 1, False
+        self.position, self._start = self._start, 0
         for indices in torch.split(self._order(), self.batch_size)[self.position :]:
             self.position += 1
             yield tuple(tensor[indices] for tensor in self.tensors)
@@ -81,23 +79,22 @@ class TensorLoader:
         return SimpleNamespace(sampler=self)
 
     def set_epoch(self, epoch: int) -> None:
-        """The next iteration is that of `epoch`; without this call, of the one after the last."""
-        self._next_epoch = epoch
+        """The order of which epoch comes next. Lightning calls this before each; a loop of one's own has to."""
+        if epoch != self.epoch:
+            self.epoch, self._start = epoch, 0
 
     def state_dict(self) -> dict[str, int]:
         return {"epoch": self.epoch, "position": self.position}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        self.epoch, self.position = state["epoch"], state["position"]
-        self._resumed = 0 < self.position < len(self)
-        self._next_epoch = self.epoch + 1
+        self.epoch, self._start = state["epoch"], state["position"]
 
 
 class TensorDataModule(LightningDataModule):
     """Base of the data modules whose data fits in memory. A subclass implements `load`.
 
-    `normalize` and `augment` work on whole batches of inputs, on the device: `augment` in training only, then
-    `normalize` in every stage. A subclass sets them in `load` at the latest; None leaves the inputs as they are.
+    Whole batches of inputs pass through `augment`, a method to override, in training only, and then in every stage
+    through `normalize`, which a subclass sets in `load` at the latest; None leaves the inputs as they are.
     `feature_names` and `class_names` say what the columns of the inputs and the answers of a classifier are called.
 
     Every checkpoint holds `normalize` and the shape and type of one input, so that a model can be used without its
@@ -118,8 +115,8 @@ class TensorDataModule(LightningDataModule):
         self.eval_batch_size = eval_batch_size
         self.seed = seed
         self.normalize: Standardize | None = None
-        self.augment: Callable[[Tensor], Tensor] | None = None
         self.splits: Splits | None = None
+        self._restored = False
         self.input_shape: tuple[int, ...] | None = None
         self.input_dtype: torch.dtype | None = None
 
@@ -128,7 +125,12 @@ class TensorDataModule(LightningDataModule):
 
     def setup(self, stage: str | None = None) -> None:
         if self.splits is None:
-            self.splits = self.load()
+            restored = self.normalize if self._restored else None
+            try:
+                self.splits = self.load()
+            except ValueError as error:
+                raise UserError(f"data ({type(self).__name__}): {error}") from error
+            self.normalize = restored or self.normalize
             inputs = self.splits.train[0]
             self.input_shape, self.input_dtype = tuple(inputs.shape[1:]), inputs.dtype
 
@@ -147,6 +149,11 @@ class TensorDataModule(LightningDataModule):
         tensors: Tensors = getattr(self.splits, split)
         if self.trainer is None:
             return TensorLoader(tensors, batch_size, shuffle=shuffle, seed=self.seed)
+        if len(tensors[0]) < self.trainer.world_size:
+            raise UserError(
+                f"{split} has {len(tensors[0])} samples for {self.trainer.world_size} processes: "
+                f"trainer.devices can be {len(tensors[0])} at most"
+            )
         device = self.trainer.strategy.root_device
         if self.normalize is not None:
             self.normalize.to(device)
@@ -165,6 +172,7 @@ class TensorDataModule(LightningDataModule):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.input_shape, self.input_dtype = state_dict["input_shape"], state_dict["input_dtype"]
+        self._restored = True
         if state_dict["normalize"] is not None:
             self.normalize = Standardize(**state_dict["normalize"])
 
@@ -178,11 +186,15 @@ class TensorDataModule(LightningDataModule):
         return digest.hexdigest()
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        if self.normalize is None and self.augment is None:
-            return batch
         inputs, *rest = batch
-        if self.augment is not None and self.trainer is not None and self.trainer.training:
+        if self.trainer is not None and self.trainer.training:
             inputs = self.augment(inputs)
         if self.normalize is not None:
             inputs = self.normalize(inputs)
+        if self.trainer is not None:
+            inputs = self.trainer.precision_plugin.convert_input(inputs)
         return (inputs, *rest)
+
+    def augment(self, inputs: Tensor) -> Tensor:
+        """To override: inputs [N, ...] as training should see them, before they are normalised."""
+        return inputs

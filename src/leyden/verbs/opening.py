@@ -3,6 +3,7 @@
 import logging
 import os
 import platform
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -10,7 +11,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from omegaconf import DictConfig, OmegaConf
 
 from leyden.runs.folder import RunFolder
-from leyden.training import TensorDataModule
+from leyden.runs.provenance import differences
+from leyden.training import SupervisedModule, TensorDataModule
 
 log = logging.getLogger(__name__)
 
@@ -20,16 +22,22 @@ COMPARED = ("seed", "model", "data", "optimizer", "scheduler", "trainer")
 class Opening(Callback):
     """Tells the loggers what one compares runs by, the provenance what is used, and the terminal what begins."""
 
-    def __init__(self, config: DictConfig, run: RunFolder) -> None:
+    def __init__(self, config: DictConfig, run: RunFolder, begun: Sequence[Callable[[], None]]) -> None:
         self.config = config
         self.run = run
+        self.begun = begun
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.is_global_zero:
             return
+        for tell in self.begun:
+            tell()
+        # A plain module has an optimizer of its own: what the config says of it would be untrue.
+        unused = () if isinstance(pl_module, SupervisedModule) else ("optimizer", "scheduler")
+        compared = [group for group in COMPARED if group not in unused]
         resolved: dict[str, Any] = OmegaConf.to_container(self.config, resolve=True)  # type: ignore[assignment]
         for logger in trainer.loggers:
-            logger.log_hyperparams({group: resolved[group] for group in COMPARED})
+            logger.log_hyperparams({group: resolved.get(group) for group in compared})
         data = trainer.datamodule  # type: ignore[attr-defined]
         self.run.write_provenance(
             {
@@ -39,6 +47,8 @@ class Opening(Callback):
                 "threads": torch.get_num_threads(),
             }
         )
+        if self.config.rerun:
+            self._say_what_differs(RunFolder(self.config.rerun))
         count = sum(parameter.numel() for parameter in pl_module.parameters())
         where = f"{trainer.world_size} x {trainer.strategy.root_device.type}"
         log.info(
@@ -46,6 +56,13 @@ class Opening(Callback):
         )
         if not trainer.fast_dev_run and (trainer.check_val_every_n_epoch or 1) > (trainer.max_epochs or 1) > 0:  # type: ignore[attr-defined]
             log.info("no validation: trainer.check_val_every_n_epoch is more than trainer.max_epochs")
+
+    def _say_what_differs(self, first: RunFolder) -> None:
+        """Between what the run that is run again was made of, and what this one is."""
+        before, now = first.provenance(), self.run.provenance()
+        if before is not None and now is not None:
+            for line in differences(before, now):
+                log.warning(f"not as in {first}: {line}")
 
 
 def device_names(trainer: Trainer) -> list[str]:

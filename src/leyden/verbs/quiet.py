@@ -10,5 +10,4 @@ for name in ("lightning.pytorch", "lightning.fabric"):
 logging.captureWarnings(True)
 warnings.filterwarnings("ignore", message=r".*LeafSpec.* is deprecated")
 warnings.filterwarnings("ignore", message=r"The number of training batches .* is smaller than the logging interval")
-warnings.filterwarnings("ignore", message=r"It is recommended to use `self.log\(.*sync_dist=True")
 warnings.filterwarnings("ignore", message=r"Checkpoint directory .* exists and is not empty")

@@ -6,6 +6,7 @@ from typing import Any
 from omegaconf import DictConfig
 from rich.console import Console, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from leyden.runs.folder import RunFolder
 
@@ -21,6 +22,8 @@ def metric_table(metrics: Mapping[str, float], expected: Mapping[str, Range]) ->
         table.add_column("expected")
     for name, value in metrics.items():
         table.add_row(name, f"{value:.6g}", *([_verdict(value, expected.get(name))] if expected else []))
+    for name in expected.keys() - metrics.keys():
+        table.add_row(name, "", Text("not measured", "red"))
     return table
 
 
@@ -38,12 +41,12 @@ def print_report(run: RunFolder, result: Mapping[str, Any], config: DictConfig) 
 
 def show(console: Console, *parts: RenderableType) -> None:
     for part in parts:
-        console.print(part, highlight=False, soft_wrap=isinstance(part, str))
+        console.print(part, highlight=False, soft_wrap=isinstance(part, str), markup=False)
 
 
-def _verdict(value: float, expected: Range | None) -> str:
+def _verdict(value: float, expected: Range | None) -> Text:
     if expected is None:
-        return ""
+        return Text()
     low, high = expected
     span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-    return f"[green]{span}: as known[/]" if low <= value <= high else f"[red]{span}: NOT reached[/]"
+    return Text(f"{span}: as known", "green") if low <= value <= high else Text(f"{span}: NOT reached", "red")

@@ -20,11 +20,9 @@ def resume(folder: str, words: Sequence[str]) -> None:
     Raises UserError for a folder that is no run, or that holds no checkpoint to go on from.
     """
     run = RunFolder.open(folder)
-    pairs = [word.partition("=") for word in words]
-    if bad := [word for word, (_, equals, _) in zip(words, pairs, strict=True) if not equals]:
+    if bad := [word for word in words if "=" not in word]:
         raise UserError(f"{bad[0]}: resume=DIR takes KEY=VALUE, such as trainer.max_epochs=2000")
-    config = changed(run, run.config(), {key: value for key, _, value in pairs})
-    config.paths.run_dir = str(run.path.resolve())
+    config = changed(run, dict(word.split("=", 1) for word in words))
     checkpoint = run.checkpoint_file("last")
     result = run.result()
     if result["status"] == "finished" and _is_done(result["epochs"], result["steps"], config.trainer):
@@ -32,7 +30,8 @@ def resume(folder: str, words: Sequence[str]) -> None:
         return
     if is_first_process():
         log_again(run)
-    train(config, checkpoint)
+    composed = OmegaConf.to_yaml(config)
+    train(config, checkpoint, begun=lambda: run.keep_overrides(composed, words))
 
 
 def join(folder: str, words: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ import yaml  # type: ignore[import-untyped]
 from rich.console import Console
 from rich.table import Table
 
+from leyden.config.values import value_of
 from leyden.errors import UserError
 from leyden.verbs.report import show
 
@@ -75,7 +76,7 @@ def _matches(path: Path, overrides: dict[str, str]) -> bool:
         config = yaml.load((path / "config.yaml").read_text(), Loader)
     except (yaml.YAMLError, OSError):
         return False
-    return all(_value(config, key) == yaml.safe_load(text) for key, text in overrides.items())
+    return all(_value(config, key) == value_of(key, text) for key, text in overrides.items())
 
 
 def _value(config: Any, key: str) -> Any:

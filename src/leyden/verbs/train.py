@@ -1,6 +1,6 @@
 """Train a model, test its best checkpoint, and leave all of it in the run folder."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,10 +12,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from leyden.config.build import build_all, build_data, build_model, build_trainer, seed_all
 from leyden.config.explain import explain
-from leyden.runs.checkpoint import init_weights, load_checkpoint
+from leyden.runs.checkpoint import check_hyperparameters, init_weights, load_checkpoint
 from leyden.runs.folder import RunFolder
 from leyden.runs.processes import is_first_process
 from leyden.runs.record import Record
+from leyden.training.callbacks import Best
 from leyden.training.loggers import CSVLogger, TensorBoardLogger
 from leyden.verbs import quiet  # noqa: F401
 from leyden.verbs.children import joined_by_children
@@ -25,32 +26,35 @@ from leyden.verbs.report import print_report
 ALL_THREADS = torch.get_num_threads()
 
 
-def train(config: DictConfig, checkpoint: Path | None = None) -> float | None:
+def train(config: DictConfig, checkpoint: Path | None = None, begun: Callable[[], None] = lambda: None) -> float | None:
     """Train a model, in a new folder under logs/; the same as python train.py.
 
-    Goes on from `checkpoint` where there is one. Returns the best value of the monitored metric, which is what a sweep
-    compares; None if it was never logged. Raises UserError for what cannot be built.
+    Goes on from `checkpoint` where there is one, and calls `begun` when nothing can be wrong with the config any more.
+    Returns the best value of the monitored metric, which is what a sweep compares; None if it was never logged. Raises
+    UserError for what cannot be built.
     """
     OmegaConf.resolve(config)
     run = RunFolder(config.paths.run_dir)
     record = Record(run, config.name, config.monitor, run.result() if checkpoint else None)
     try:
-        if is_first_process():
-            run.write_config(config)
         seed_all(config)
         torch.set_num_threads(config.threads or ALL_THREADS)
         data = build_data(config)
         model = build_model(config)
+        check_hyperparameters(model)
         if config.init_from and checkpoint is None:
             init_weights(model, config.init_from, strict=config.strict)
         with built_loggers(config, checkpoint) as loggers:
+            best = Best(config.monitor.metric, config.monitor.mode)
             trainer = build_trainer(
                 config,
-                callbacks=[*build_all(config, "callbacks"), Opening(config, run)],
+                callbacks=[*build_all(config, "callbacks"), best, Opening(config, run, [record.first_step, begun])],
                 logger=loggers or False,
                 default_root_dir=str(run.path),
             )
-            record.training_begins(trainer)
+            if is_first_process():
+                run.write_config(config)  # from which further processes build the same
+            record.training_begins(trainer, best)
             with joined_by_children(trainer, run, checkpoint):
                 trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
                 record.training_ends()

@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
@@ -11,22 +12,21 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as LiveProgress
 
+from leyden.training.callbacks.best import Best
+
 log = logging.getLogger(__name__)
 
 
 class Progress(ProgressBar):
-    """One line for the whole training: epoch, loss, the monitored metric and its best, steps per second, time left.
+    """One line for the whole training: epoch, loss, what a callback `Best` follows, steps per second, time left.
 
     A terminal's line is drawn five times a second at most; elsewhere a line is logged every `plain_seconds`.
     """
 
-    def __init__(self, monitor: str = "val/loss", mode: str = "min", plain_seconds: float = 10.0) -> None:
+    def __init__(self, plain_seconds: float = 10.0) -> None:
         super().__init__()
-        self.monitor = monitor
-        self.mode = mode
         self.console = Console()
         self.seconds = 0.2 if self.console.is_terminal else plain_seconds
-        self._best = math.inf if mode == "min" else -math.inf
         self._next_look = math.inf
         self._live: LiveProgress | None = None
         self._task = TaskID(0)
@@ -51,12 +51,10 @@ class Progress(ProgressBar):
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + self.seconds
-            self._show(trainer, float(outputs["loss"]), batch_idx, now)
-
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.monitor in trainer.callback_metrics:
-            value = float(trainer.callback_metrics[self.monitor])
-            self._best = min(self._best, value) if self.mode == "min" else max(self._best, value)
+            loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
+            # Lightning has divided it by the number of batches that gradients are accumulated over.
+            shown = None if loss is None else float(loss) * trainer.accumulate_grad_batches
+            self._show(trainer, shown, batch_idx, now)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._stop()
@@ -70,12 +68,16 @@ class Progress(ProgressBar):
             self._live.stop()
             self._live = None
 
-    def _show(self, trainer: Trainer, loss: float, batch_idx: int, now: float) -> None:
+    def _show(self, trainer: Trainer, loss: float | None, batch_idx: int, now: float) -> None:
         done = _fraction_done(trainer, batch_idx)
         epochs = "" if trainer.max_epochs in (None, -1) else f"/{trainer.max_epochs}"
-        parts = [f"epoch {trainer.current_epoch + 1}{epochs}", f"loss {loss:.4g}"]
-        if self.monitor in trainer.callback_metrics:
-            parts.append(f"{self.monitor} {float(trainer.callback_metrics[self.monitor]):.4g} (best {self._best:.4g})")
+        parts = [f"epoch {trainer.current_epoch + 1}{epochs}"]
+        if loss is not None:
+            parts.append(f"loss {loss:.4g}")
+        for best in (callback for callback in trainer.callbacks if isinstance(callback, Best)):  # type: ignore[attr-defined]
+            if best.value is not None and best.monitor in trainer.callback_metrics:
+                value = float(trainer.callback_metrics[best.monitor])
+                parts.append(f"{best.monitor} {value:.4g} (best {best.value:.4g})")
         speed = (trainer.global_step - self._first_step) / (now - self._started)
         parts.append(f"{speed:,.0f} steps/s" if speed >= 10 else f"{speed:.2g} steps/s")
         if done:
