@@ -1,14 +1,18 @@
 """What several tests share: the real command line, runs that were trained once, and CIFAR-10 in miniature."""
 
+import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+
+from leyden.cli import main
 
 PROJECT = Path(__file__).parents[1]
 CONFIGS = PROJECT / "configs"
@@ -37,6 +41,17 @@ def train(*overrides: str, **environment: str) -> Completed:
 
 def leyden(*words: str, **environment: str) -> Completed:
     return command("leyden", *words, **environment)
+
+
+def called(*words: str) -> Completed:
+    """The same as `leyden`, in this process: for the many small cases that differ in their words alone."""
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            main(words)
+        except SystemExit as stop:
+            status = int(stop.code or 0)
+    return Completed(words, status, out.getvalue(), err.getvalue())
 
 
 def only_folder(parent: Path) -> Path:
@@ -87,3 +102,22 @@ def real_cifar() -> Path:
     if not (folder / "cifar10.safetensors").is_file():
         pytest.skip("the real images are missing: LEYDEN_DATA_DIR must name a folder with cifar10.safetensors")
     return folder
+
+
+@pytest.fixture(scope="session")
+def sine_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A short training of the MLP on the wave."""
+    logs = tmp_path_factory.mktemp("logs")
+    completed = train("experiment=sine", "trainer.max_epochs=20", f"paths.log_dir={logs}")
+    assert completed.returncode == 0, completed.stderr
+    return only_folder(logs / "sine")
+
+
+@pytest.fixture(scope="session")
+def cifar_run(tmp_path_factory: pytest.TempPathFactory, tiny_cifar: Path) -> Path:
+    """A few steps of the CNN on images of no real thing."""
+    logs = tmp_path_factory.mktemp("logs")
+    overrides = "experiment=cifar10", "data.batch_size=100", "trainer.max_epochs=2"
+    completed = train(*overrides, f"paths.log_dir={logs}", f"paths.data_dir={tiny_cifar}")
+    assert completed.returncode == 0, completed.stderr
+    return only_folder(logs / "cifar10")

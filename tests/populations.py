@@ -4,7 +4,8 @@ Member k sees the weights, batches and steps of a training with its seed; only t
 together, in batched matrix products.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 
 import torch
 from torch import Tensor, nn
@@ -44,11 +45,12 @@ def train_population(
             network[index].bias.data = bias[member, 0].detach()
 
 
-def visiting_order(data: TensorDataModule):
+def visiting_order(data: TensorDataModule) -> Iterator[tuple[Tensor, Tensor]]:
     """Yields, epoch after epoch, the normalised inputs and the targets in the order in which training visits them."""
     data.setup()
     inputs, targets = data.splits.train
     loader = TensorLoader((inputs, targets), len(inputs), shuffle=True, seed=data.seed)
-    while True:
+    for epoch in count():
+        loader.set_epoch(epoch)
         (batch,) = loader
         yield data.on_after_batch_transfer(batch, 0)

@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import CONFIGS, EXPERIMENTS, command, leyden, train
+from conftest import CONFIGS, EXPERIMENTS, PROJECT, called, command, leyden, train
+
+from leyden.cli import VERBS
 
 
 def test_help_names_every_group_and_every_experiment_and_gives_examples() -> None:
@@ -29,7 +31,7 @@ def test_questions_and_misspelt_names_are_answered_without_torch(words: list[str
 
 def test_leyden_without_a_verb_lists_the_verbs() -> None:
     assert leyden().stdout == leyden("--help").stdout
-    assert "leyden evaluate FOLDER" in leyden().stdout
+    assert [verb for verb in VERBS if f"  leyden {verb} " not in leyden().stdout] == []
 
 
 BAD_INPUT = {
@@ -41,6 +43,7 @@ BAD_INPUT = {
     "optimizer.lr=-1": r"optimizer \(torch\.optim\.Adam\): Invalid learning rate: -1",
     "model.hidden_activation=tanhh": r"model \(lab\.models\.SimpleNet\): no activation is called 'tanhh': .*",
     "trainer=gpu": r"trainer\.accelerator=gpu: torch finds no GPU on this machine; choose trainer=cpu, .*",
+    "seed=-1": r"seed=-1: must be a whole number from 0 to 4294967295",
     "seed=1,2": r"Ambiguous value for argument 'seed=1,2'.* add --multirun to your command line",
 }
 
@@ -81,18 +84,50 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["trin"], "leyden has no verb 'trin', did you mean train? (there are: train, evaluate)"),
-        (
-            ["evaluate", "nowhere"],
-            "nowhere: there is no such folder; a run folder looks like logs/xor/2026-11-21_19-03-00",
-        ),
+        (["trin"], f"leyden has no verb 'trin', did you mean train? (there are: {', '.join(VERBS)})"),
+        (["evaluate", "no"], "no: there is no such folder; a run folder looks like logs/xor/2026-11-21_19-03-00"),
         (["evaluate", "src"], "src is not a run folder: it holds no config.yaml"),
         (
-            ["evaluate", "src", "splt=val"],
-            "splt=val: evaluate has no such argument, did you mean split? (there are: split=, checkpoint=)",
+            ["evaluate", "train.py"],
+            "train.py is a file: name the run folder that it is in (and the file as checkpoint=train.py)",
         ),
+        (["train", "xor"], "xor: an override is GROUP=OPTION or KEY=VALUE, did you mean experiment=xor?"),
+        (
+            ["train", "--experiment", "xor"],
+            "--experiment: no such flag; overrides are written without dashes: experiment=...",
+        ),
+        (["train", "resume=src"], "src is not a run folder: it holds no config.yaml"),
+        (["train", "rerun=no"], "no: there is no such folder; a run folder looks like logs/xor/2026-11-21_19-03-00"),
+        (["runs", "src"], "src: no run is there"),
+        (["runs", "no"], "no: there is no such folder"),
+        (["diff", "src"], "leyden diff takes A B, then KEY=VALUE; given: src"),
     ],
 )
 def test_verbs_answer_bad_input_in_one_line(words: list[str], message: str) -> None:
-    completed = leyden(*words)
+    completed = called(*words)
     assert (completed.returncode, completed.stdout, completed.stderr) == (1, "", f"error: {message}\n")
+
+
+def test_light_verbs_import_no_torch() -> None:
+    probe = (
+        "import sys; from leyden.cli import main\n"
+        "for words in (['runs', 'src'], ['predict', '--help'], ['export', 'x', 'format=y'], ['--help']):\n"
+        "    try: main(words)\n"
+        "    except SystemExit: pass\n"
+        "print('torch' in sys.modules)"
+    )
+    assert command("python", "-c", probe).stdout.splitlines()[-1] == "False"
+
+
+def test_a_flag_may_stand_anywhere_and_paths_are_those_of_the_project(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    for name in ("src", "configs", "train.py"):
+        (project / name).symlink_to(PROJECT / name)
+    (project / "notebooks").mkdir()
+    completed = command(
+        *("leyden", "train", "experiment=xor", "trainer.max_epochs=1", "-m", "seed=1,2"), cwd=project / "notebooks"
+    )
+    assert completed.returncode == 0, completed.stderr
+    assert len(list(project.glob("logs/xor/sweeps/*/*/result.json"))) == 2
+    assert list((project / "notebooks").iterdir()) == []

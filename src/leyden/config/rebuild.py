@@ -55,7 +55,7 @@ def changed(run: RunFolder, overrides: Mapping[str, str]) -> DictConfig:
 
     It is the config before its interpolations were resolved, so that what refers to a key follows it.
     """
-    use_paths_of(project_folder(run.path.resolve()))
+    use_paths_of(_project_of(run))
     config = run.unresolved_config()
     keys = full_keys(OmegaConf.to_container(config))
     for key, text in overrides.items():
@@ -69,9 +69,17 @@ def changed(run: RunFolder, overrides: Mapping[str, str]) -> DictConfig:
     return config
 
 
+def _project_of(run: RunFolder) -> Path:
+    """The project that the run's folder is in or, for runs that are kept elsewhere, the one that we are in."""
+    try:
+        return project_folder(run.path.resolve())
+    except UserError:
+        return project_folder(Path.cwd())
+
+
 def _composed_group(run: RunFolder, group: str, option: str) -> DictConfig:
     """What `group=option` would have been in this run."""
-    configs = project_folder(run.path.resolve()) / "configs"
+    configs = _project_of(run) / "configs"
     words = [*run.overrides(without=[group]), f"{group}={option}"]
     try:
         with initialize_config_dir(str(configs), version_base="1.3"):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import MeanMetric, Metric
+from torchmetrics import Metric, SumMetric
 
 
 class EpochMetrics(nn.Module):
@@ -16,7 +16,9 @@ class EpochMetrics(nn.Module):
 
     def __init__(self, metrics: Mapping[str, Metric], block: int = 2**20) -> None:
         super().__init__()
-        self.loss = MeanMetric(nan_strategy="disable")  # a loss that is NaN must be seen
+        # A loss that is NaN must be seen: torchmetrics' MeanMetric leaves it out or, told not to, forgets the weights.
+        self.loss_sum = SumMetric(nan_strategy="disable")
+        self.samples = SumMetric(nan_strategy="disable")
         self.metrics = nn.ModuleDict({name: metric.clone() for name, metric in metrics.items()})
         self.block = block
         self._kept: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -31,13 +33,15 @@ class EpochMetrics(nn.Module):
     def compute(self) -> dict[str, Tensor]:
         """The values since the last `reset`, over all processes; nothing where no batch was seen."""
         self._fold()
-        if not self.loss.update_called:
+        if not self.samples.update_called:
             return {}
-        return {"loss": self.loss.compute()} | {name: metric.compute() for name, metric in self.metrics.items()}  # type: ignore[operator]
+        values: dict[str, Tensor] = {"loss": self.loss_sum.compute() / self.samples.compute()}
+        return values | {name: metric.compute() for name, metric in self.metrics.items()}  # type: ignore[operator]
 
     def reset(self) -> None:
         self._kept, self._numbers = [], 0
-        self.loss.reset()
+        self.loss_sum.reset()
+        self.samples.reset()
         for metric in self.metrics.values():
             metric.reset()  # type: ignore[operator]
 
@@ -47,6 +51,7 @@ class EpochMetrics(nn.Module):
         losses, predictions, targets = zip(*self._kept, strict=True)
         self._kept, self._numbers = [], 0
         counts = torch.tensor([len(block) for block in targets], device=losses[0].device)
-        self.loss.update(torch.stack(losses), counts)
+        self.loss_sum.update(torch.stack(losses) * counts)
+        self.samples.update(counts)
         for metric in self.metrics.values():
             metric.update(torch.cat(predictions), torch.cat(targets))  # type: ignore[operator]

@@ -17,6 +17,7 @@ from torchvision.datasets import CIFAR10
 
 from lab.data import CIFAR10DataModule
 from lab.data.cifar10 import MEAN, STD, read
+from leyden.errors import UserError
 
 BATCHES = [f"data_batch_{number}" for number in range(1, 6)]
 
@@ -101,7 +102,7 @@ def test_a_file_of_something_else_is_named(content: str, tmp_path: Path) -> None
 
 
 def test_at_least_one_image_is_left_to_train_on(tiny_cifar: Path) -> None:
-    with pytest.raises(ValueError, match="val_images=2400 leaves none of the 2400 training images to train on"):
+    with pytest.raises(UserError, match="val_images=2400 leaves none of the 2400 training images to train on"):
         CIFAR10DataModule(tiny_cifar, val_images=2400).setup()
 
 

@@ -1,7 +1,11 @@
+from pathlib import Path
+
 import pytest
 import torch
+from lightning.pytorch import Trainer
 from torch import nn
 
+from lab.data import CIFAR10DataModule
 from lab.models import CifarCNN, MLPRegressor, SimpleNet
 
 
@@ -48,8 +52,29 @@ def test_convolutions_begin_by_passing_their_inputs_on() -> None:
     assert torch.allclose(convolution(images)[:, :24], images, atol=1e-6)
 
 
-@pytest.mark.parametrize("model", [SimpleNet, MLPRegressor, CifarCNN])
-def test_hyperparameters_are_plain_values_and_build_the_model_again(model: type) -> None:
-    hyperparameters = dict(model().hparams)
-    assert all(isinstance(value, int | float | str | tuple) for value in hyperparameters.values())
-    assert count(model(**hyperparameters)) == count(model())
+@pytest.mark.parametrize(
+    ("model", "arguments"),
+    [
+        (SimpleNet, {"hidden_features": 7, "hidden_activation": "tanh"}),
+        (MLPRegressor, {"hidden_sizes": [6, 5], "activation": "relu"}),
+        (CifarCNN, {"widths": [8, 8, 8], "classes": 3, "label_smoothing": 0.1}),
+    ],
+)
+def test_hyperparameters_are_what_the_model_was_built_from(model: type, arguments: dict[str, object]) -> None:
+    assert dict(model(**arguments).hparams) == arguments
+
+
+def test_whitening_is_set_from_the_images_once(tiny_cifar: Path, tmp_path: Path) -> None:
+    def fit(model: CifarCNN) -> torch.Tensor:
+        trainer = Trainer(
+            accelerator="cpu", max_steps=1, logger=False, enable_checkpointing=False, default_root_dir=tmp_path
+        )
+        trainer.fit(model, datamodule=CIFAR10DataModule(tiny_cifar))
+        return model.whiten.weight.clone()
+
+    model = CifarCNN(widths=[8, 8, 8])
+    random = model.whiten.weight.clone()
+    first = fit(model)
+    assert not torch.allclose(first, random)
+    model.whiten.weight.mul_(2)  # as if it came from another checkpoint
+    assert torch.equal(fit(model), 2 * first)

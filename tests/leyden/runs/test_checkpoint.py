@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning.pytorch import LightningModule
 from torch import nn
 
 from leyden.errors import UserError
-from leyden.runs.checkpoint import load_checkpoint, load_weights
+from leyden.runs.checkpoint import check_hyperparameters, init_weights, load_checkpoint, load_weights
 
 
 def saved(file: Path, content: object) -> Path:
@@ -15,7 +16,8 @@ def saved(file: Path, content: object) -> Path:
 
 def test_weights_are_put_back_as_they_were(tmp_path: Path) -> None:
     first, second = nn.Linear(2, 3), nn.Linear(2, 3)
-    load_weights(second, saved(tmp_path / "last.ckpt", {"state_dict": first.state_dict()}))
+    file = saved(tmp_path / "last.ckpt", {"state_dict": first.state_dict()})
+    load_weights(second, load_checkpoint(file), file)
     assert torch.equal(first.weight, second.weight)
 
 
@@ -55,4 +57,35 @@ def test_what_cannot_be_loaded_is_said_in_one_line(tmp_path: Path) -> None:
             load_checkpoint(tmp_path / f"{name}.ckpt")
         assert "\n" not in str(error.value)
     with pytest.raises(UserError, match="is a checkpoint of another model: size mismatch for weight"):
-        load_weights(nn.Linear(2, 4), whole)
+        load_weights(nn.Linear(2, 4), load_checkpoint(whole), whole)
+
+
+def test_initial_weights_are_those_that_fit_and_the_others_are_named(tmp_path: Path) -> None:
+    def network(width: int) -> nn.Sequential:
+        return nn.Sequential(nn.Linear(2, width), nn.Linear(width, 1))
+
+    file = saved(tmp_path / "a.ckpt", {"state_dict": (given := network(3)).state_dict()})
+    same = network(3)
+    init_weights(same, str(file), strict=True)
+    assert all(torch.equal(a, b) for a, b in zip(same.parameters(), given.parameters(), strict=True))
+    wider = network(4)
+    fresh = wider[0].weight.clone()
+    with pytest.raises(UserError, match=r"these layers do not match: 0\.bias, 0\.weight, 1\.weight; strict=false"):
+        init_weights(wider, str(file), strict=True)
+    init_weights(wider, str(file), strict=False)
+    assert torch.equal(wider[1].bias, given[1].bias)
+    assert torch.equal(wider[0].weight, fresh)
+    with pytest.raises(UserError, match="no layer matches"):
+        init_weights(nn.Conv2d(1, 1, 3), str(file), strict=False)
+
+
+class Model(LightningModule):
+    def __init__(self, value: object) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+
+
+def test_a_hyperparameter_that_no_safe_checkpoint_can_hold_is_named_before_training() -> None:
+    check_hyperparameters(Model({"widths": [1, 2], "name": "net", "rate": 0.1, "none": None}))
+    with pytest.raises(UserError, match=r"^Model: its hyper-parameter value is a PosixPath, which no safe checkpoint"):
+        check_hyperparameters(Model(Path("data")))

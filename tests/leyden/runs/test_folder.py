@@ -21,7 +21,7 @@ def test_many_who_want_one_folder_get_one_each(tmp_path: Path) -> None:
 def test_the_config_is_kept_resolved(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     run.write_config(OmegaConf.create({"seed": 3, "data": {"seed": "${seed}"}}))
-    assert (tmp_path / "config.yaml").read_text() == "seed: 3\ndata:\n  seed: 3\n"
+    assert (tmp_path / "config.yaml").read_text() == "format: 1\nseed: 3\ndata:\n  seed: 3\n"
     assert RunFolder.open(tmp_path).config() == {"seed": 3, "data": {"seed": 3}}
 
 
@@ -45,6 +45,7 @@ def write(folder: Path, name: str, text: str) -> None:
         ({}, "is not a run folder: it holds no config.yaml"),
         ({"config.yaml": "seed: [1"}, "config.yaml is damaged"),
         ({"config.yaml": "- 1"}, "config.yaml is damaged: it holds no mapping"),
+        ({"multirun.yaml": ""}, "is a sweep: name one of its runs, such as"),
     ],
 )
 def test_what_is_no_run_folder_is_said_in_one_line(files: dict[str, str] | None, message: str, tmp_path: Path) -> None:
@@ -86,10 +87,37 @@ def test_a_checkpoint_that_is_not_there_is_named_beside_those_that_are(tmp_path:
 def test_only_a_training_that_failed_before_its_first_step_is_discarded(
     result: dict[str, object] | None, is_kept: bool, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "xor" / "run"
-    folder.mkdir(parents=True)
+    folder = claim(tmp_path / "xor" / "run")
     if result is not None:
-        write(folder, "result.json", json.dumps(result))
+        write(folder, "result.json", json.dumps({"format": 1} | result))
     RunFolder(folder).discard_if_not_begun()
     assert folder.exists() == is_kept
     assert folder.parent.exists() == is_kept
+
+
+def test_a_folder_that_this_process_has_not_made_is_never_removed(tmp_path: Path) -> None:
+    write(tmp_path / "project", "result.json", json.dumps({"format": 1, "status": "failed", "steps": 0}))
+    RunFolder(tmp_path / "project").discard_if_not_begun()
+    assert (tmp_path / "project" / "result.json").exists()
+
+
+def test_a_folder_without_a_name_is_claimed_beside_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    assert claim(Path()) == tmp_path / "project-2"
+
+
+def test_a_number_that_is_not_finite_is_null_in_the_result(tmp_path: Path) -> None:
+    RunFolder(tmp_path).write_result({"format": 1, "metrics": {"val/loss": float("nan"), "val/mse": 0.5}})
+    assert RunFolder(tmp_path).result()["metrics"] == {"val/loss": None, "val/mse": 0.5}
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "result.json"])
+def test_a_format_of_another_version_is_named_and_not_guessed_at(name: str, tmp_path: Path) -> None:
+    write(tmp_path, "config.yaml", "format: 1\nseed: 0\n")
+    write(tmp_path, "result.json", '{"format": 1}')
+    run = RunFolder.open(tmp_path)
+    assert (run.config(), run.result()) == ({"seed": 0}, {"format": 1})
+    write(tmp_path, name, (tmp_path / name).read_text().replace("1", "7"))
+    with pytest.raises(UserError, match=f"{name} has the format 7: this version of leyden reads format 1"):
+        (run.config(), run.result())

@@ -6,23 +6,33 @@ import pytest
 from lightning.pytorch import Trainer
 from rich.console import Console
 from test_supervised import Line, Points
+from torch import Tensor
 
-from leyden.training.callbacks import Progress
+from leyden.training.callbacks import Best, Progress
 
 
-def fit(progress: Progress, folder: Path) -> None:
-    Trainer(accelerator="cpu", max_epochs=3, logger=False, callbacks=[progress], default_root_dir=folder).fit(
-        Line(), Points(batch_size=5)
-    )
+def fit(progress: Progress, folder: Path, model: Line | None = None, mode: str = "min", **arguments: object) -> None:
+    Trainer(
+        accelerator="cpu",
+        max_epochs=4,
+        logger=False,
+        callbacks=[Best("val/loss", mode), progress],
+        default_root_dir=folder,
+        **arguments,
+    ).fit(model or Line(), Points(batch_size=5))
+
+
+def messages(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.message for record in caplog.records if record.name.startswith("leyden")]
 
 
 def test_where_there_is_no_terminal_a_plain_line_says_how_far_training_is(tmp_path, caplog) -> None:
     caplog.set_level("INFO", "leyden")
     fit(Progress(plain_seconds=0.0), tmp_path)
-    lines = [record.message for record in caplog.records if record.name.startswith("leyden")]
-    assert len(lines) == 6
+    lines = messages(caplog)
+    assert len(lines) == 8
     assert re.fullmatch(
-        r"epoch 3/3, loss [\d.e-]+, val/loss [\d.]+ \(best [\d.]+\), [\d.,]+ steps/s, 0:00 left", lines[-1]
+        r"epoch 4/4, loss [\d.e-]+, val/loss [\d.]+ \(best [\d.]+\), [\d.,]+ steps/s, 0:00 left", lines[-1]
     )
 
 
@@ -34,30 +44,31 @@ def test_on_a_terminal_the_line_is_drawn_over_itself_and_kept_to_one(tmp_path, m
     progress.seconds = 0.0
     fit(progress, tmp_path)
     shown = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", screen.getvalue())
-    assert "epoch 1/3" in shown
-    assert "epoch 3/3" in shown
+    assert "epoch 1/4" in shown
+    assert "epoch 4/4" in shown
     assert shown.count("\n") <= 1
 
 
 class Values(Line):
-    """Whose validations give 2, 1, 3 and 2, whatever it learns."""
+    """Whose validations give 2, 1, 3 and 2, and its sanity check 0, whatever it learns."""
 
     def on_validation_epoch_end(self) -> None:
-        self.log("val/loss", (2.0, 1.0, 3.0, 2.0)[self.current_epoch])
+        self.log("val/loss", 0.0 if self.trainer.sanity_checking else (2.0, 1.0, 3.0, 2.0)[self.current_epoch])
 
 
 @pytest.mark.parametrize(("mode", "best"), [("min", "1"), ("max", "3")])
 def test_the_best_value_is_that_of_the_mode(mode: str, best: str, tmp_path, caplog) -> None:
     caplog.set_level("INFO", "leyden")
-    trainer = Trainer(
-        accelerator="cpu",
-        max_epochs=4,
-        limit_val_batches=1,
-        num_sanity_val_steps=0,
-        logger=False,
-        callbacks=[Progress(mode=mode, plain_seconds=0.0)],
-        default_root_dir=tmp_path,
-    )
-    trainer.fit(Values(), Points(batch_size=10))
-    last = [record.message for record in caplog.records if record.name.startswith("leyden")][-1]
-    assert f"val/loss 3 (best {best})" in last
+    fit(Progress(plain_seconds=0.0), tmp_path, Values(), mode)
+    assert f"val/loss 3 (best {best})" in messages(caplog)[-1]
+
+
+class Constant(Line):
+    def training_step(self, batch: object, batch_idx: int) -> Tensor:
+        return super().training_step(batch, batch_idx) * 0 + 8
+
+
+def test_the_loss_is_that_of_a_batch_whatever_gradients_are_accumulated_over(tmp_path, caplog) -> None:
+    caplog.set_level("INFO", "leyden")
+    fit(Progress(plain_seconds=0.0), tmp_path, Constant(), accumulate_grad_batches=2)
+    assert "loss 8," in messages(caplog)[-1]

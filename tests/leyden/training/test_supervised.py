@@ -7,6 +7,7 @@ from lightning.pytorch import Trainer, seed_everything
 from torch import Tensor, nn
 from torchmetrics import MeanSquaredError
 
+from leyden.errors import UserError
 from leyden.training import Splits, SupervisedModule, TensorDataModule, schedulers
 
 
@@ -96,16 +97,19 @@ def test_any_other_scheduler_is_stepped_every_epoch(tmp_path: Path) -> None:
 
 def test_a_plateau_is_looked_for_where_there_was_a_validation(tmp_path: Path) -> None:
     plateau = partial(torch.optim.lr_scheduler.ReduceLROnPlateau, mode="max", patience=0, factor=0.5)
-    assert learning_rates(tmp_path, plateau, check_val_every_n_epoch=1)[0] == 1
+    assert learning_rates(tmp_path, plateau, check_val_every_n_epoch=1) == [1, 1, 1, 1, 0.5, 0.5]
     assert learning_rates(tmp_path, plateau, check_val_every_n_epoch=3) == [1] * 6
+
+
+def test_total_steps_that_are_given_are_kept(tmp_path: Path) -> None:
+    linear = partial(schedulers.linear, total_steps=4)
+    assert learning_rates(tmp_path, linear) == pytest.approx([1, 0.75, 0.5, 0.25, 0, 0])
 
 
 def test_a_schedule_of_a_training_without_end_is_refused(tmp_path: Path) -> None:
     model = Line()
     model.make_scheduler = schedulers.cosine
-    with pytest.raises(
-        ValueError, match=r"must know how long training is: set trainer.max_epochs or trainer.max_steps"
-    ):
+    with pytest.raises(UserError, match=r"must know how long training is: set trainer.max_epochs or trainer.max_steps"):
         trainer(tmp_path, max_epochs=-1).fit(model, Points(batch_size=5))
 
 

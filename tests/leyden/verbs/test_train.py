@@ -19,9 +19,12 @@ def result(folder: Path) -> dict[str, object]:
 def test_the_run_folder_holds_what_was_promised(xor_run: tuple[Path, Completed]) -> None:
     folder, _ = xor_run
     assert re.fullmatch(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d", folder.name)
-    names = {
-        re.sub(r"tfevents.*", "tfevents", str(path.relative_to(folder))) for path in folder.rglob("*") if path.is_file()
-    }
+    files = (str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    names = {re.sub(r"tfevents.*", "tfevents", name) for name in files}
+    names -= {
+        "evaluation.json",
+        "uncommitted.patch",
+    }  # where it was evaluated since, and where the code was not committed
     assert names == {
         ".hydra/config.yaml",
         ".hydra/hydra.yaml",
@@ -31,6 +34,7 @@ def test_the_run_folder_holds_what_was_promised(xor_run: tuple[Path, Completed])
         "config.yaml",
         "events.out.tfevents",
         "metrics.csv",
+        "provenance.json",
         "result.json",
         "train.log",
     }
@@ -59,8 +63,9 @@ def test_the_terminal_ends_with_the_metrics_the_known_answer_and_the_folder(xor_
     folder, completed = xor_run
     lines = completed.stdout.splitlines()
     assert lines[0].startswith("xor: training SimpleNet (17 parameters) on 1 x cpu, in ")
-    assert re.fullmatch(r"test/accuracy +1 +1: as known *", lines[-2])
-    assert re.fullmatch(rf"1,000 epochs, 4,000 steps, [\d.]+ s: .*/{folder.name}", lines[-1])
+    assert re.fullmatch(r"test/accuracy +1 +1: as known *", lines[-3])
+    assert re.fullmatch(r"1,000 epochs, 4,000 steps, [\d.]+ s; tested: checkpoints/best.ckpt", lines[-2])
+    assert lines[-1].endswith(f"/xor/{folder.name}")
     assert "\x1b" not in completed.stdout
     assert completed.stderr == ""
     log = (folder / "train.log").read_text()
@@ -109,7 +114,7 @@ def test_a_checkpoint_is_a_model_again_in_one_call(xor_run: tuple[Path, Complete
 def test_the_kept_config_is_resolved(xor_run: tuple[Path, Completed]) -> None:
     config = yaml.safe_load((xor_run[0] / "config.yaml").read_text())
     assert config["data"] == {"_target_": "lab.data.XORDataModule", "batch_size": 1, "seed": 0}
-    assert config["callbacks"]["checkpoint"]["monitor"] == "val/loss"
+    assert config["callbacks"]["best"]["monitor"] == "val/loss"
     assert "${" not in (xor_run[0] / "config.yaml").read_text()
 
 
