@@ -23,12 +23,11 @@ def shortened(line: str) -> str:
     return line.replace("max_epochs=1200", "max_epochs=20") if "resume=" in line else f"{line} trainer.max_epochs=10"
 
 
-def newest_run(line: str, project: Path) -> str:
-    """The command, with a folder that is there in place of the one that it names."""
+def first_run(line: str, project: Path) -> str:
+    """The command, with the folder that the first command left in place of the one that it names."""
 
     def there(match: re.Match[str]) -> str:
-        runs = [path for path in (project / match[1]).iterdir() if path.name != "sweeps"]
-        return str(max(runs, key=lambda path: path.stat().st_mtime))
+        return str(min(path for path in (project / match[1]).iterdir() if path.name != "sweeps"))
 
     return re.sub(r"(logs/\w+)/\d{4}-\S+", there, line)
 
@@ -53,7 +52,7 @@ def test_what_the_readme_says_works_in_the_order_in_which_it_says_it(tmp_path: P
     (project / "points.csv").write_text("a,b\n0,1\n1,1\n")
     for line in commands:
         completed = subprocess.run(
-            newest_run(shortened(line), project),
+            first_run(shortened(line), project),
             shell=True,
             cwd=project,
             env=environment,
