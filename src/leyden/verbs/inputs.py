@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
+from torchvision.transforms.functional import resize
 
 from leyden.errors import UserError
 
@@ -41,7 +42,7 @@ def read_inputs(path: Path, shape: Sequence[int], dtype: torch.dtype, names: Seq
         raise UserError(f"input={path}: there is no such file or folder")
     images = len(shape) == 3
     if path.suffix == ".npy":
-        return _read_array(path, shape, dtype)
+        return _read_array(path, shape, dtype, strict=strict)
     if images and (path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES):
         return _read_images(path, shape, strict=strict)
     if not images and path.suffix in (".csv", ".parquet"):
@@ -50,18 +51,24 @@ def read_inputs(path: Path, shape: Sequence[int], dtype: torch.dtype, names: Seq
     raise UserError(f"input={path}: this model takes {kinds}")
 
 
-def _read_array(path: Path, shape: Sequence[int], dtype: torch.dtype) -> Inputs:
+def _read_array(path: Path, shape: Sequence[int], dtype: torch.dtype, *, strict: bool) -> Inputs:
     try:
         array = np.load(path, allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         raise UserError(f"input={path} is no array that numpy can read: {str(error).splitlines()[0]}") from error
-    if array.dtype.kind not in "biuf" or tuple(array.shape[1:]) != tuple(shape):
+    images = len(shape) == 3 and array.ndim == 4 and array.shape[1] == shape[0]
+    if array.dtype.kind not in "biuf" or not (images or tuple(array.shape[1:]) == tuple(shape)):
         wanted = ", ".join(map(str, ["N", *shape]))
         raise UserError(f"input={path} holds {array.dtype} {list(array.shape)}: this model takes numbers [{wanted}]")
-    bad = np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(1))
-    if len(bad):
-        raise UserError(f"input={path}: row {bad[0]} holds a value that is no finite number")
-    return Inputs(torch.from_numpy(array).to(dtype), {"row": list(range(len(array)))})
+    finite = np.isfinite(array).reshape(len(array), -1).all(1)
+    bad = [f"row {row} holds a value that is no finite number" for row in np.flatnonzero(~finite)]
+    _refuse(path, bad, strict=strict)
+    values = torch.from_numpy(array[finite]).to(dtype)
+    notes = []
+    if tuple(values.shape[1:]) != tuple(shape):
+        notes.append(f"the images were resized from {array.shape[3]} x {array.shape[2]} to {shape[2]} x {shape[1]}")
+        values = resize(values, list(shape[1:]), antialias=True)
+    return Inputs(values, {"row": np.flatnonzero(finite).tolist()}, bad, notes)
 
 
 def _read_table(path: Path, shape: Sequence[int], names: Sequence[str], *, strict: bool) -> Inputs:

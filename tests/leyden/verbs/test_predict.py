@@ -119,6 +119,23 @@ def test_images_of_any_size_get_class_names_and_unreadable_ones_are_named(cifar_
     assert list(probabilities.values()) == pytest.approx(cifar_net(cifar_run, images).tolist(), abs=1e-5)
 
 
+def test_arrays_of_larger_images_are_resized_and_bad_rows_of_arrays_left_out(
+    cifar_run: Path, sine_run: Path, tmp_path: Path
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 3, 32, 32), dtype=np.uint8)
+    for name, images in (("trained", pixels), ("larger", pixels.repeat(2, axis=2).repeat(2, axis=3))):
+        np.save(tmp_path / f"{name}.npy", images)
+        completed = called("predict", str(cifar_run), f"input={tmp_path}/{name}.npy", f"output={tmp_path}/{name}.csv")
+        assert completed.returncode == 0, completed.stderr
+        assert ("the images were resized from 64 x 64 to 32 x 32" in completed.stdout) == (name == "larger")
+    assert [row["row"] for row in table(tmp_path / "larger.csv")] == ["0", "1"]
+    np.save(tmp_path / "nan.npy", np.array([[1.0], [np.nan], [2.0]]))
+    words = ["predict", str(sine_run), f"input={tmp_path}/nan.npy", f"output={tmp_path}/nan.csv"]
+    assert "row 1 holds a value that is no finite number; strict=false" in called(*words).stderr
+    assert called(*words, "strict=false").returncode == 0
+    assert [row["row"] for row in table(tmp_path / "nan.csv")] == ["0", "2"]
+
+
 def cifar_net(run: Path, images: torch.Tensor) -> torch.Tensor:
     """Class probabilities of one image uint8 [1, 3, 32, 32], layer by layer."""
     w = weights(run)
