@@ -45,8 +45,9 @@ def rebuild(folder: str, checkpoint: str | None = None, overrides: Mapping[str, 
     model = build_model(config)
     load_weights(model, content, file)
     data = build_data(config)
-    if isinstance(data, TensorDataModule) and type(data).__qualname__ in content:
-        data.load_state_dict(content[type(data).__qualname__])
+    trained_on = str(run.config().data.get("_target_")).rpartition(".")[2]
+    if isinstance(data, TensorDataModule) and trained_on in content:
+        data.load_state_dict(content[trained_on])
     return Trained(run, config, file, model.eval(), data)
 
 
@@ -57,8 +58,8 @@ def changed(run: RunFolder, overrides: Mapping[str, str]) -> DictConfig:
     """
     use_paths_of(_project_of(run))
     config = run.unresolved_config()
-    keys = full_keys(OmegaConf.to_container(config))
-    for key, text in overrides.items():
+    for key, text in sorted(overrides.items(), key=lambda override: override[0].count(".")):  # groups first
+        keys = full_keys(OmegaConf.to_container(config))
         if key not in keys:
             raise UserError(f"{key}={text}: the run's config has no such key{did_you_mean(key, keys)}")
         value = value_of(key, text)
@@ -83,8 +84,8 @@ def _composed_group(run: RunFolder, group: str, option: str) -> DictConfig:
     words = [*run.overrides(without=[group]), f"{group}={option}"]
     try:
         with initialize_config_dir(str(configs), version_base="1.3"):
-            composed = compose("train", overrides=words)[group]
-            resolved: DictConfig = OmegaConf.create(OmegaConf.to_container(composed, resolve=True))  # type: ignore[assignment]
-            return resolved
+            composed = OmegaConf.to_container(compose("train", overrides=words)[group])
+            chosen: DictConfig = OmegaConf.create(composed)  # type: ignore[assignment]
+            return chosen
     except HydraException as error:
         raise explain_composition(error, words, configs) from error

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml  # type: ignore[import-untyped]
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from leyden.errors import UserError
@@ -49,12 +49,9 @@ class RunFolder:
 
     def unresolved_config(self) -> DictConfig:
         """The config as it was composed, interpolations and all; the resolved one where that was not kept."""
-        file = self.path / ".hydra" / "config.yaml"
-        if not file.is_file():
-            return self.config()
-        config = OmegaConf.load(file)
-        assert isinstance(config, DictConfig)
-        return config
+        resolved, file = self.config(), self.path / ".hydra" / "config.yaml"
+        composed: DictConfig = _load_yaml(file) if file.is_file() else resolved
+        return composed
 
     def write(self, name: str, text: str) -> None:
         """Write a file of the folder whole, by rename: readers see the old content or the new, never a part."""
@@ -71,22 +68,18 @@ class RunFolder:
     def config(self) -> DictConfig:
         """The resolved config. Raises UserError where the file is damaged."""
         file = self.path / "config.yaml"
-        try:
-            config = OmegaConf.load(file)
-        except (yaml.YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
-            raise UserError(f"{file} is damaged: {' '.join(str(error).split())}") from error
-        if not isinstance(config, DictConfig):
-            raise UserError(f"{file} is damaged: it holds no mapping")
+        config: DictConfig = _load_yaml(file)
         _check_format(file, config.pop("format", None))
         return config
 
     def overrides(self, without: Collection[str] = ()) -> list[str]:
-        """The words of the command that made the run, but for those that set one of the keys `without`."""
+        """The words of the command that made the run, but for those that set one of the keys or groups `without`."""
         file = self.path / ".hydra" / "overrides.yaml"
         if not file.is_file():
             raise UserError(f"{self} holds no .hydra/overrides.yaml: it is not known how it was composed")
-        words: list[str] = yaml.safe_load(file.read_text()) or []
-        return [word for word in words if word.lstrip("+~").split("=")[0] not in without]
+        words = _load_yaml(file, ListConfig)
+        keys = [(word, word.lstrip("+~").split("=")[0]) for word in words]
+        return [word for word, key in keys if not any(key == other or key.startswith(f"{other}.") for other in without)]
 
     def keep_overrides(self, config: str, words: Sequence[str]) -> None:
         """Let Hydra's record of the run, its unresolved `config` and its words, say that `words` came on top."""
@@ -96,8 +89,11 @@ class RunFolder:
         self.write(".hydra/overrides.yaml", OmegaConf.to_yaml(OmegaConf.create(kept)))
 
     def write_result(self, result: Mapping[str, Any]) -> None:
+        self.write_json("result.json", result)
+
+    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """A number that is not finite is written as null: JSON has no other word for it."""
-        self.write("result.json", json.dumps(_finite(result), indent=2, allow_nan=False) + "\n")
+        self.write(name, json.dumps(_finite(content), indent=2, allow_nan=False) + "\n")
 
     def result(self) -> dict[str, Any]:
         """Raises UserError where there is none, or where it is damaged."""
@@ -108,12 +104,12 @@ class RunFolder:
             raise UserError(f"{self.path} holds no result.json: its training never began") from error
         except ValueError as error:
             raise UserError(f"{file} is damaged: {error}") from error
-        _check_format(file, result.get("format"))
+        _check_format(file, result.get("format") if isinstance(result, dict) else None)
         return result
 
     def write_provenance(self, facts: Mapping[str, Any]) -> None:
         """Add what is newly known to what the run was made of."""
-        self.write("provenance.json", json.dumps((self.provenance() or {}) | dict(facts), indent=2) + "\n")
+        self.write_json("provenance.json", (self.provenance() or {}) | dict(facts))
 
     def provenance(self) -> dict[str, Any] | None:
         """What the run was made of; None where that was not kept."""
@@ -175,6 +171,16 @@ def _finite(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _finite(part) for key, part in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _load_yaml(file: Path, kind: type = DictConfig) -> Any:
+    try:
+        config = OmegaConf.load(file)
+    except (yaml.YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+        raise UserError(f"{file} is damaged: {error}") from error
+    if not isinstance(config, kind):
+        raise UserError(f"{file} is damaged: it holds no {'mapping' if kind is DictConfig else 'list'}")
+    return config
 
 
 def _check_format(file: Path, found: Any) -> None:

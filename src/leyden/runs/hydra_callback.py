@@ -33,6 +33,9 @@ class KeepRunFolder(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         with read_write(config), open_dict(config):
             config.hydra.sweep.dir = _claimed(config.hydra.sweep.dir)
+            # Each job is composed anew: without this word it would go to the folder that was asked for.
+            quoted = config.hydra.sweep.dir.replace("'", "\\'")
+            config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{quoted}'")
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         if not is_first_process():

@@ -5,19 +5,22 @@ import hashlib
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+SECRET = re.compile(r"^(\S*(?:token|secret|password|api_?key|credential)\S*=).*", re.IGNORECASE)
+DIFF = ("diff", "--no-ext-diff", "--no-color", "--binary")
 CODE = ("src", "configs", "train.py")
 
 
 def provenance(project: Path, overrides: Sequence[str], seed: int | None) -> dict[str, Any]:
     """What is known before training. No environment variables, and no credentials of a git remote."""
     return {
-        "command": ["python", "train.py", *overrides],
+        "command": ["python", "train.py", *(SECRET.sub(r"\1***", word) for word in overrides)],
         "seed": seed,
         "code": {"sha256": code_checksum(project), **_git_state(project)},
         "lock": _checksum(project / "requirements.lock"),
@@ -30,11 +33,11 @@ def provenance(project: Path, overrides: Sequence[str], seed: int | None) -> dic
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """A line for each package, and for the code, the lock file and the data, in which two provenances differ."""
     lines = []
-    if before["code"]["sha256"] != now["code"]["sha256"]:
-        commits = [_commit(side["code"]) for side in (before, now)]
+    if before.get("code", {}).get("sha256") != now.get("code", {}).get("sha256"):
+        commits = [_commit(side.get("code", {})) for side in (before, now)]
         lines.append(f"code: {commits[0]} then, {commits[1]} now")
-    for name in sorted({*before["packages"], *now["packages"]}):
-        versions = [side["packages"].get(name, "none") for side in (before, now)]
+    for name in sorted({*before.get("packages", {}), *now.get("packages", {})}):
+        versions = [side.get("packages", {}).get(name, "none") for side in (before, now)]
         if versions[0] != versions[1]:
             lines.append(f"package {name}: {versions[0]} then, {versions[1]} now")
     for key in ("python", "lock", "data"):
@@ -64,9 +67,9 @@ def code_checksum(project: Path) -> str:
 @functools.cache
 def uncommitted_changes(project: Path) -> str:
     """A patch from the last commit to the code as it is, new files included; empty where there is none, or no git."""
-    patch = _git(project, "diff", "HEAD", "--", *CODE)
+    patch = _git(project, *DIFF, "HEAD", "--", *CODE)
     for name in _git(project, "ls-files", "--others", "--exclude-standard", "--", *CODE).splitlines():
-        patch += _git(project, "diff", "--no-index", "--", os.devnull, name)
+        patch += _git(project, *DIFF, "--no-index", "--", os.devnull, name)
     return patch
 
 
@@ -100,8 +103,8 @@ def _git(project: Path, *words: str) -> str:
 
 
 def _commit(code: Mapping[str, Any]) -> str:
-    commit = (code["commit"] or code["sha256"])[:10]
-    return f"{commit} with uncommitted changes" if code["dirty"] else str(commit)
+    commit = (code.get("commit") or code.get("sha256") or "unknown")[:10]
+    return f"{commit} with uncommitted changes ({code['sha256'][:6]})" if code.get("dirty") else str(commit)
 
 
 def _checksum(file: Path) -> str | None:
@@ -109,4 +112,5 @@ def _checksum(file: Path) -> str | None:
 
 
 def _packages() -> set[tuple[str, str]]:
-    return {(distribution.name.lower(), distribution.version) for distribution in importlib.metadata.distributions()}
+    found = importlib.metadata.distributions()
+    return {(package.name.lower(), package.version) for package in found if package.name}

@@ -34,6 +34,7 @@ class Record:
         } | {key: earlier[key] for key in ("started", "metrics", "seconds", "steps", "epochs") if earlier}
         self._trainer: Any = None
         self._best: Any = None
+        self._earlier_config: str | None = None
         self._began = 0.0
         self._writes = earlier is None  # a run that cannot be resumed keeps the result that it has
         self._write()
@@ -42,9 +43,14 @@ class Record:
         """From here on the record follows a lightning Trainer, and the callback that knows the best monitored value."""
         self._trainer, self._best, self._began = trainer, best, time.monotonic()
 
+    def keep_config(self) -> None:
+        """Remember what a run that is about to be resumed was configured as, until it has truly begun again."""
+        file = self.run.path / "config.yaml"
+        self._earlier_config = None if self._writes or not file.is_file() else file.read_text()
+
     def first_step(self) -> None:
         """Nothing can be wrong with the config any more: a resumed run has truly begun again."""
-        self._writes = True
+        self._writes, self._earlier_config = True, None
         self._write()
 
     def training_ends(self) -> None:
@@ -52,19 +58,21 @@ class Record:
         trainer, self._trainer = self._trainer, None
         if trainer is None:
             return
-        saved = getattr(trainer.checkpoint_callback, "best_model_score", None)
-        self.result["monitor"]["value"] = self._best.value if saved is None else float(saved)
+        self.result["monitor"]["value"] = self._best.value
         self.result["metrics"] |= {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.result["seconds"] = round(self.result["seconds"] + time.monotonic() - self._began, 3)
         self.result |= {"steps": trainer.global_step, "epochs": trainer.current_epoch}
 
     def finished(self, test_metrics: Mapping[str, float]) -> None:
+        self._writes, self._earlier_config = True, None  # also where all that was left to do was the test
         self.result["metrics"] |= test_metrics
         self._close("finished", None)
 
     def stopped(self, error: BaseException, line: str | None) -> None:
         """`line` says what `error` means, where that is known; the whole of it goes into the log."""
         self.training_ends()
+        if self._earlier_config is not None and is_first_process():
+            self.run.write("config.yaml", self._earlier_config)
         if is_first_process() and self._writes:
             with self.run.log.open("a") as log:
                 log.write("".join(traceback.format_exception(error)))

@@ -11,6 +11,7 @@ from lightning.fabric.utilities.logger import _convert_params, _flatten_dict
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.loggers import TensorBoardLogger as LightningTensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from torch.utils.tensorboard.summary import hparams
 
 Params = dict[str, Any] | Namespace
@@ -36,11 +37,11 @@ class TensorBoardLogger(LightningTensorBoardLogger):
         self.experiment._get_file_writer().add_summary(ended)
         self._wrote_hyperparams = True
 
+    @rank_zero_only
     def continue_from(self, step: int) -> None:
-        """TensorBoard hides what an earlier logger of this folder wrote from `step` on. To be called before any
-        logging.
-        """
-        self._kwargs["purge_step"] = step
+        """Have TensorBoard hide what an earlier logger of this folder wrote from `step` on."""
+        restart = Event(session_log=SessionLog(status=SessionLog.START))
+        self.experiment._get_file_writer().add_event(restart, step)
         self._wrote_hyperparams = True
 
     @rank_zero_only

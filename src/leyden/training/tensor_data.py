@@ -132,7 +132,13 @@ class TensorDataModule(LightningDataModule):
                 raise UserError(f"data ({type(self).__name__}): {error}") from error
             self.normalize = restored or self.normalize
             inputs = self.splits.train[0]
-            self.input_shape, self.input_dtype = tuple(inputs.shape[1:]), inputs.dtype
+            shape = tuple(inputs.shape[1:])
+            if self._restored and shape != self.input_shape:
+                raise UserError(
+                    f"data ({type(self).__name__}): inputs {list(shape)} where the model was trained on "
+                    f"{list(self.input_shape or ())}"
+                )
+            self.input_shape, self.input_dtype = shape, inputs.dtype
 
     def train_dataloader(self) -> TensorLoader:
         overfitting = self.trainer is not None and self.trainer.overfit_batches > 0  # type: ignore[attr-defined]
@@ -171,7 +177,7 @@ class TensorDataModule(LightningDataModule):
         return {"input_shape": self.input_shape, "input_dtype": self.input_dtype, "normalize": normalize}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.input_shape, self.input_dtype = state_dict["input_shape"], state_dict["input_dtype"]
+        self.input_shape, self.input_dtype = tuple(state_dict["input_shape"]), state_dict["input_dtype"]
         self._restored = True
         if state_dict["normalize"] is not None:
             self.normalize = Standardize(**state_dict["normalize"])

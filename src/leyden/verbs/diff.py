@@ -14,7 +14,7 @@ from leyden.verbs.report import show
 def diff(a: str, b: str) -> None:
     """Show which config values, code and packages differ between two runs, and their metrics side by side."""
     runs = RunFolder.open(a), RunFolder.open(b)
-    configs = [flat(OmegaConf.to_container(run.config())) for run in runs]
+    configs = [_without_folder(flat(OmegaConf.to_container(run.config()))) for run in runs]
     metrics = [run.result()["metrics"] for run in runs]
     made_of = [run.provenance() for run in runs]
     console = Console()
@@ -23,6 +23,12 @@ def diff(a: str, b: str) -> None:
     if made_of[0] is not None and made_of[1] is not None:
         show(console, "", *(differences(made_of[0], made_of[1]) or ["code, packages and data: the same"]))
     show(console, "", _side_by_side("metric", *metrics, only_different=False))
+
+
+def _without_folder(config: dict[str, Any]) -> dict[str, Any]:
+    """The config with `...` for the run's own folder, in which any two runs differ."""
+    folder = str(config.get("paths.run_dir"))
+    return {key: value.replace(folder, "...") if isinstance(value, str) else value for key, value in config.items()}
 
 
 def flat(values: Any, prefix: str = "") -> dict[str, Any]:
@@ -34,8 +40,10 @@ def flat(values: Any, prefix: str = "") -> dict[str, Any]:
 
 def _side_by_side(what: str, a: dict[str, Any], b: dict[str, Any], *, only_different: bool) -> Table:
     table = Table(what, "a", "b", box=None, pad_edge=False)
+    for column in table.columns:
+        column.overflow = "fold"
     for key in dict.fromkeys([*a, *b]):
         left, right = a.get(key, "-"), b.get(key, "-")
-        if key != "paths.run_dir" and not (only_different and left == right):
+        if not (only_different and left == right):
             table.add_row(key, *(f"{value:.6g}" if isinstance(value, float) else str(value) for value in (left, right)))
     return table

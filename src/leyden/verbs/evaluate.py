@@ -1,12 +1,13 @@
 """Score a run again, from its own config and a checkpoint of its own."""
 
-import json
+import os
 from typing import Literal
 
 from rich.console import Console
 
 from leyden.config.build import build_trainer
 from leyden.config.rebuild import rebuild
+from leyden.errors import UserError
 from leyden.verbs import quiet  # noqa: F401
 from leyden.verbs.report import metric_table, show
 
@@ -26,6 +27,8 @@ def evaluate(
     data.KEY=VALUE scores on other data.
     """
     trained = rebuild(folder, checkpoint, overrides)
+    if not os.access(trained.run.path, os.W_OK):
+        raise UserError(f"{folder} cannot be written to: evaluation.json has no place")
     trainer = build_trainer(
         trained.config, logger=False, enable_checkpointing=False, enable_progress_bar=False, default_root_dir=folder
     )
@@ -34,7 +37,7 @@ def evaluate(
     metrics = {name: float(value) for part in parts for name, value in part.items()}
     if trainer.is_global_zero:
         told = {"split": split, "checkpoint": str(trained.checkpoint), "overrides": overrides, "metrics": metrics}
-        trained.run.write("evaluation.json", json.dumps(told, indent=2) + "\n")
+        trained.run.write_json("evaluation.json", told)
         known = {} if overrides else trained.config.expected or {}
         show(Console(), metric_table(metrics, known), str(trained.checkpoint))
     return metrics

@@ -55,15 +55,20 @@ def export(
     target = Path(output) if output else trained.run.path / f"model{suffix}"
     if target.suffix != suffix:
         raise UserError(f"output={target}: a file of format={format} must end in {suffix}")
-    if target.exists() and not force:
-        raise UserError(f"output={target} is there already; force=true writes over it")
+    example = target.with_name(f"{target.name}.example.py")
+    if taken := [file for file in (target, example) if file.exists() and not force]:
+        raise UserError(f"output={taken[0]} is there already; force=true writes over it")
     if not os.access(target.parent, os.W_OK):
         raise UserError(f"output={target}: {target.parent} is no folder that can be written to")
     inputs = real_inputs(trained)
     deployed = Deployed(trained).eval()
     partial = target.with_name(f".{os.getpid()}{target.name}")
     try:
-        write(deployed, inputs, partial, metadata(trained))
+        try:
+            write(deployed, inputs, partial, metadata(trained))
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[0]
+            raise UserError(f"{type(trained.model).__name__} cannot be written as {format}: {reason}") from error
         with torch.inference_mode():
             original = deployed(inputs)
             difference = float((answer(partial, deployed, inputs) - original).abs().max())
@@ -74,7 +79,6 @@ def export(
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-    example = target.with_name(f"{target.name}.example.py")
     example.write_text(EXAMPLES[format].format(file=target.name, shape=list(inputs.shape), dtype=_numpy_name(inputs)))
     show(
         Console(), f"largest difference on {len(inputs)} real inputs: {difference:.3g}", f"{target} (used in {example})"

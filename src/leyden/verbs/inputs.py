@@ -64,6 +64,8 @@ def _read_array(path: Path, shape: Sequence[int], dtype: torch.dtype, *, strict:
     bad = [f"row {row} holds a value that is no finite number" for row in np.flatnonzero(~finite)]
     _refuse(path, bad, strict=strict)
     values = torch.from_numpy(array[finite]).to(dtype)
+    if dtype == torch.uint8 and not np.array_equal(values.numpy(), array[finite]):
+        raise UserError(f"input={path} holds {array.dtype}: this model takes whole numbers from 0 to 255")
     notes = []
     if tuple(values.shape[1:]) != tuple(shape):
         notes.append(f"the images were resized from {array.shape[3]} x {array.shape[2]} to {shape[2]} x {shape[1]}")
@@ -105,7 +107,7 @@ def _csv_rows(path: Path) -> tuple[list[str], Iterator[tuple[int, list[Any]]]]:
     if not lines:
         raise UserError(f"input={path} is empty")
     first = [name.strip() for name in lines[0][1]]
-    if all(_number(cell) is not None for cell in first):
+    if any(_number(cell) is not None for cell in first):
         return [str(index) for index in range(len(first))], iter(lines)
     return first, iter(lines[1:])
 

@@ -4,6 +4,7 @@ import logging
 import os
 import platform
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from leyden.runs.folder import RunFolder
 from leyden.runs.provenance import differences
 from leyden.training import SupervisedModule, TensorDataModule
+from leyden.training.loggers import CSVLogger, TensorBoardLogger
 
 log = logging.getLogger(__name__)
 
@@ -22,16 +24,22 @@ COMPARED = ("seed", "model", "data", "optimizer", "scheduler", "trainer")
 class Opening(Callback):
     """Tells the loggers what one compares runs by, the provenance what is used, and the terminal what begins."""
 
-    def __init__(self, config: DictConfig, run: RunFolder, begun: Sequence[Callable[[], None]]) -> None:
+    def __init__(
+        self, config: DictConfig, run: RunFolder, begun: Sequence[Callable[[], None]], checkpoint: Path | None
+    ) -> None:
         self.config = config
         self.run = run
         self.begun = begun
+        self.checkpoint = checkpoint
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.is_global_zero:
             return
         for tell in self.begun:
             tell()
+        for logger in trainer.loggers:
+            if self.checkpoint and isinstance(logger, TensorBoardLogger | CSVLogger):
+                logger.continue_from(trainer.global_step)
         # A plain module has an optimizer of its own: what the config says of it would be untrue.
         unused = () if isinstance(pl_module, SupervisedModule) else ("optimizer", "scheduler")
         compared = [group for group in COMPARED if group not in unused]

@@ -1,5 +1,6 @@
 """Go on with a run in its own folder, as if it had never stopped."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,9 +26,11 @@ def resume(folder: str, words: Sequence[str]) -> None:
     config = changed(run, dict(word.split("=", 1) for word in words))
     checkpoint = run.checkpoint_file("last")
     result = run.result()
-    if result["status"] == "finished" and _is_done(result["epochs"], result["steps"], config.trainer):
+    if result["status"] == "finished" and (not words or _is_done(result["epochs"], result["steps"], config.trainer)):
         print(f"{run} is finished ({result['epochs']:,} epochs): nothing to do; trainer.max_epochs=... trains on")
         return
+    if not os.access(run.path, os.W_OK):
+        raise UserError(f"{run} cannot be written to")
     if is_first_process():
         log_again(run)
     composed = OmegaConf.to_yaml(config)

@@ -1,15 +1,19 @@
 """A table of runs."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml  # type: ignore[import-untyped]
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from leyden.config.app import project_folder
 from leyden.config.values import value_of
 from leyden.errors import UserError
+from leyden.runs.folder import FORMAT
 from leyden.verbs.report import show
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -17,33 +21,45 @@ Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def runs(
     *folders: str,
-    sort: Literal["when", "value", "seconds", "folder"] = "when",
+    sort: Literal["when", "value", "seconds", "experiment", "status", "folder"] = "when",
     status: Literal["running", "finished", "failed", "interrupted", "pruned"] | None = None,
     **overrides: str,
 ) -> list[dict[str, Any]]:
     """List runs: experiment, when, status, monitored value, seconds and folder.
 
-    All under logs/, or under the folders that are named. KEY=VALUE lists those whose config has that value, such as
-    model.hidden_features=8 or seed=3; sort=value puts the best first.
+    All under the project's logs/, or under the folders that are named. KEY=VALUE lists those whose config has that
+    value, such as model.hidden_features=8 or seed=3, GROUP=OPTION those that were composed with it. sort=value puts the
+    best first, sort=when the newest.
     """
-    found = [run for folder in folders or ("logs",) for run in _read(Path(folder))]
-    found = [run for run in found if status in (None, run["status"]) and _matches(run["path"], overrides)]
+    wanted = {key: value_of(key, text) for key, text in overrides.items()}
+    found = [run for folder in folders or (_logs(),) for run in _read(Path(folder))]
+    found = [run for run in found if status in (None, run["status"]) and _matches(run["path"], wanted)]
     if sort == "value":
         found.sort(key=_rank)
     else:
-        key = {"when": "started", "seconds": "seconds", "folder": "folder"}[sort]
-        found.sort(key=lambda run: run[key], reverse=sort != "folder")
+        key = {"when": "started", "experiment": "name"}.get(sort, sort)
+        found.sort(key=lambda run: run[key], reverse=sort == "when")
     if not found:
-        where = " ".join(folders) or "logs"
+        where = " ".join(folders) or _logs()
         raise UserError(f"{where}: no run is there" + (" that fits" if overrides or status else ""))
-    table = Table("experiment", "when", "status", "monitored", "value", "seconds", "folder", box=None, pad_edge=False)
+    table = Table("experiment", "when", "status", "monitored", "value", "seconds", box=None, pad_edge=False)
+    table.add_column("folder", no_wrap=True, overflow="ignore")
     for run in found:
-        monitor, value = run["monitor"], run["monitor"]["value"]
+        value = run["monitor"]["value"]
         shown = "" if value is None else f"{value:.6g}"
         when = run["started"].replace("T", " ")
-        table.add_row(run["name"], when, run["status"], monitor["name"], shown, f"{run['seconds']:.1f}", run["folder"])
-    show(Console(), table, f"{len(found):,} runs")
+        row = run["name"], when, run["status"], run["monitor"]["name"], shown, f"{run['seconds']:.1f}", run["folder"]
+        table.add_row(*(Text(cell) for cell in row))
+    # A folder's name is there to be copied: it is never cut, whatever the terminal's width.
+    console = Console()
+    console.width = max(console.width, 90 + max(len(run["folder"]) for run in found))
+    show(console, table, f"{len(found):,} runs")
     return found
+
+
+def _logs() -> str:
+    """The project's folder of runs, as one would type it here."""
+    return os.path.relpath(project_folder(Path.cwd()) / "logs")
 
 
 def _read(folder: Path) -> list[dict[str, Any]]:
@@ -62,21 +78,31 @@ def _result(file: Path) -> dict[str, Any]:
         "seconds": 0.0,
     }
     try:
-        result: dict[str, Any] = unknown | json.loads(file.read_text())
-    except (ValueError, TypeError, OSError):
+        result = json.loads(file.read_text())
+        if result["format"] != FORMAT:
+            result = unknown | {"status": f"format {result['format']}"}
+        (
+            float(result["seconds"]),
+            result["monitor"]["name"],
+            result["monitor"]["value"],
+            result["name"],
+            result["started"],
+        )
+    except (ValueError, TypeError, KeyError, OSError):
         result = unknown
-    return result | {"path": file.parent, "folder": str(file.parent)}
+    return dict(result) | {"path": file.parent, "folder": str(file.parent)}
 
 
-def _matches(path: Path, overrides: dict[str, str]) -> bool:
-    """Whether the run's config has every one of the values."""
-    if not overrides:
+def _matches(path: Path, wanted: dict[str, Any]) -> bool:
+    """Whether the run's config has every one of the values, or the run was composed with that option of a group."""
+    if not wanted:
         return True
     try:
         config = yaml.load((path / "config.yaml").read_text(), Loader)
+        words = yaml.load((path / ".hydra" / "overrides.yaml").read_text(), Loader)
     except (yaml.YAMLError, OSError):
         return False
-    return all(_value(config, key) == value_of(key, text) for key, text in overrides.items())
+    return all(_value(config, key) == value or f"{key}={value}" in words for key, value in wanted.items())
 
 
 def _value(config: Any, key: str) -> Any:

@@ -12,12 +12,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from leyden.config.build import build_all, build_data, build_model, build_trainer, seed_all
 from leyden.config.explain import explain
-from leyden.runs.checkpoint import check_hyperparameters, init_weights, load_checkpoint
+from leyden.runs.checkpoint import check_hyperparameters, init_weights, load_checkpoint, load_weights
 from leyden.runs.folder import RunFolder
 from leyden.runs.processes import is_first_process
 from leyden.runs.record import Record
 from leyden.training.callbacks import Best
-from leyden.training.loggers import CSVLogger, TensorBoardLogger
+from leyden.training.loggers import TensorBoardLogger
 from leyden.verbs import quiet  # noqa: F401
 from leyden.verbs.children import joined_by_children
 from leyden.verbs.opening import Opening
@@ -42,17 +42,24 @@ def train(config: DictConfig, checkpoint: Path | None = None, begun: Callable[[]
         data = build_data(config)
         model = build_model(config)
         check_hyperparameters(model)
-        if config.init_from and checkpoint is None:
+        if checkpoint:
+            load_weights(model, load_checkpoint(checkpoint), checkpoint)  # so that one that does not fit is refused now
+        elif config.init_from:
             init_weights(model, config.init_from, strict=config.strict)
-        with built_loggers(config, checkpoint) as loggers:
+        with built_loggers(config) as loggers:
             best = Best(config.monitor.metric, config.monitor.mode)
             trainer = build_trainer(
                 config,
-                callbacks=[*build_all(config, "callbacks"), best, Opening(config, run, [record.first_step, begun])],
+                callbacks=[
+                    *build_all(config, "callbacks"),
+                    best,
+                    Opening(config, run, [record.first_step, begun], checkpoint),
+                ],
                 logger=loggers or False,
                 default_root_dir=str(run.path),
             )
             if is_first_process():
+                record.keep_config()
                 run.write_config(config)  # from which further processes build the same
             record.training_begins(trainer, best)
             with joined_by_children(trainer, run, checkpoint):
@@ -69,12 +76,9 @@ def train(config: DictConfig, checkpoint: Path | None = None, begun: Callable[[]
 
 
 @contextmanager
-def built_loggers(config: DictConfig, checkpoint: Path | None) -> Iterator[list[Logger]]:
-    """The loggers, closed at the end. What they logged after `checkpoint` is dropped: it will be logged again."""
+def built_loggers(config: DictConfig) -> Iterator[list[Logger]]:
+    """The loggers, closed at the end."""
     loggers: list[Logger] = build_all(config, "logger")
-    for logger in loggers:
-        if checkpoint and isinstance(logger, TensorBoardLogger | CSVLogger):
-            logger.continue_from(load_checkpoint(checkpoint)["global_step"])
     try:
         yield loggers
     finally:

@@ -43,6 +43,12 @@ def test_it_names_the_code_the_packages_and_the_command_and_holds_no_secret(
     assert "s3cret" not in str(facts)
 
 
+def test_a_secret_on_the_command_line_is_not_kept(project: Path) -> None:
+    words = ["seed=3", "+logger.wandb.api_key=s3cret", "trainer.max_epochs=3", "my_token=s3cret"]
+    command = provenance(project, words, 3)["command"]
+    assert command[2:] == ["seed=3", "+logger.wandb.api_key=***", "trainer.max_epochs=3", "my_token=***"]
+
+
 def test_one_changed_line_of_code_changes_it_and_is_kept_as_a_patch(project: Path) -> None:
     before = fresh(project)
     (project / "src" / "model.py").write_text("width = 5\n")
@@ -54,7 +60,8 @@ def test_one_changed_line_of_code_changes_it_and_is_kept_as_a_patch(project: Pat
     assert "-width = 4\n+width = 5\n" in patch
     assert "+depth = 2\n" in patch
     commit = now["code"]["commit"][:10]
-    assert differences(before, now) == [f"code: {commit} then, {commit} with uncommitted changes now"]
+    changes = now["code"]["sha256"][:6]
+    assert differences(before, now) == [f"code: {commit} then, {commit} with uncommitted changes ({changes}) now"]
 
 
 def test_the_patch_makes_the_committed_code_what_it_was(project: Path) -> None:

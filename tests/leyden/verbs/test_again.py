@@ -65,6 +65,9 @@ def test_a_resume_that_does_not_fit_changes_nothing(xor_40: Path, tmp_path: Path
     for word, message in {
         "trainer.max_epoch=50": "trainer.max_epoch=50: the run's config has no such key, did you mean trainer.max_",
         "model.hidden_features=x": "model (lab.models.SimpleNet): empty(): argument 'size'",
+        "model.hidden_features=9": f"{folder}/checkpoints/last.ckpt is a checkpoint of another model: size mismatch",
+        "optimizer.lr=-1": "optimizer (torch.optim.Adam): Invalid learning rate: -1",
+        "trainer.accelerator=gpu": "trainer.accelerator=gpu: torch finds no GPU on this machine",
     }.items():
         completed = called("train", f"resume={folder}", "trainer.max_epochs=60", word)
         assert completed.returncode == 1
@@ -124,10 +127,35 @@ def test_initial_weights_are_those_of_the_run_and_the_optimizer_is_fresh(xor_40:
     assert list((tmp_path / "no").iterdir()) == []
 
 
+def test_a_run_that_was_moved_goes_on_with_the_best_value_that_it_had(xor_40: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "moved"
+    shutil.copytree(xor_40, folder)
+    completed = called("train", f"resume={folder}", "trainer.max_epochs=50", "optimizer.lr=0.0", "scheduler=none")
+    assert completed.returncode == 0, completed.stderr
+    assert result(folder)["epochs"] == 50
+    assert result(folder)["monitor"]["value"] <= result(xor_40)["monitor"]["value"]
+    assert len(list(folder.glob("events.out.tfevents.*"))) == 2
+    assert len(list(xor_40.glob("events.out.tfevents.*"))) == 1
+    assert f"dirpath: {folder}/checkpoints" in (folder / "config.yaml").read_text()
+    assert "trainer.max_epochs=50" in (folder / ".hydra" / "overrides.yaml").read_text()
+
+
+def test_a_sweep_into_a_folder_that_is_taken_leaves_it_alone(tmp_path: Path) -> None:
+    for _ in range(2):
+        completed = train(
+            *("-m", "experiment=xor", "seed=1,2", "trainer.max_epochs=1", f"hydra.sweep.dir='{tmp_path}/a sweep'")
+        )
+        assert completed.returncode == 0, completed.stderr
+    jobs = sorted(str(file.parent.relative_to(tmp_path)) for file in tmp_path.glob("*/*/result.json"))
+    assert jobs == ["a sweep-2/0", "a sweep-2/1", "a sweep/0", "a sweep/1"]
+
+
 def test_runs_are_listed_filtered_and_sorted(xor_40: Path, sine_run: Path) -> None:
     listed = called("runs", str(xor_40), str(sine_run)).stdout
     assert [name for name in ("whole", "sine", "finished", "val/loss", "2 runs") if name not in listed] == []
     assert called("runs", str(xor_40), str(sine_run), "optimizer.lr=1e-3").stdout.endswith("1 runs\n")
+    assert called("runs", str(xor_40), str(sine_run), "experiment=sine").stdout.endswith("1 runs\n")
+    assert str(xor_40) in listed
     assert called("runs", str(xor_40), "seed=5").stderr.endswith("no run is there that fits\n")
 
 
@@ -136,14 +164,18 @@ def test_a_thousand_runs_are_listed_and_a_damaged_one_is_named(xor_40: Path, tmp
         folder = tmp_path / f"{number:04}"
         folder.mkdir()
         os.link(xor_40 / "config.yaml", folder / "config.yaml")
+        (folder / ".hydra").mkdir()
+        os.link(xor_40 / ".hydra" / "overrides.yaml", folder / ".hydra" / "overrides.yaml")
         found = result(xor_40) | {"monitor": {"name": "val/loss", "mode": "min", "value": number / 1000}}
         (folder / "result.json").write_text(json.dumps(found))
     (tmp_path / "0500" / "result.json").write_text("{")
+    (tmp_path / "0501" / "result.json").write_text(json.dumps(found | {"format": 9}))
     from leyden.verbs.runs import runs
 
     best_first = runs(str(tmp_path), sort="value")
     assert [run["folder"] for run in best_first[:2]] == [f"{tmp_path}/0000", f"{tmp_path}/0001"]
     assert [run["folder"] for run in best_first if run["status"] == "damaged"] == [f"{tmp_path}/0500"]
+    assert [run["folder"] for run in best_first if run["status"] == "format 9"] == [f"{tmp_path}/0501"]
     assert len(runs(str(tmp_path), **{"model.hidden_features": "4"})) == 1000
 
 
@@ -153,6 +185,8 @@ def test_two_runs_are_set_side_by_side(xor_40: Path, sine_run: Path) -> None:
     assert "trainer.max_epochs 40 20" in lines
     assert not [line for line in lines if line.startswith("threads")]
     assert [line for line in lines if line.startswith("data: ")]
+    same = called("diff", str(xor_40), str(xor_40)).stdout
+    assert same.startswith("config: the same\n\ncode, packages and data: the same\n")
 
 
 LAUNCHES = """

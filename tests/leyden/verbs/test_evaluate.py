@@ -103,6 +103,7 @@ def test_an_override_that_does_not_fit_is_said_in_one_line(xor_run: tuple[Path, 
         "data.batchsize=3": "data.batchsize=3: the run's config has no such key, did you mean data.batch_size?",
         "data=xorr": "data=xorr: no such option, did you mean xor? (there are: cifar10, noisy_sine, xor)",
         "data.batch_size=1,2": "data.batch_size=1,2: takes one value; a list is written [1,2]",
+        "data=noisy_sine": "data (NoisySineDataModule): inputs [1] where the model was trained on [2]",
     }.items():
         completed = called("evaluate", str(xor_run[0]), word)
         assert (completed.returncode, completed.stderr) == (1, f"error: {message}\n")

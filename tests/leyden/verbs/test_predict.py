@@ -152,6 +152,12 @@ def cifar_net(run: Path, images: torch.Tensor) -> torch.Tensor:
     return (x.amax((2, 3)) @ w["head.weight"].T / 9).softmax(1)[0]
 
 
+def test_images_in_another_scale_are_refused(cifar_run: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "scaled.npy", np.full((1, 3, 32, 32), 0.5))
+    completed = called("predict", str(cifar_run), f"input={tmp_path}/scaled.npy")
+    assert completed.stderr.endswith("holds float64: this model takes whole numbers from 0 to 255\n")
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

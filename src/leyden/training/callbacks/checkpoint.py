@@ -1,10 +1,43 @@
-"""The checkpoint that training goes on from."""
+"""The best checkpoint, and the one that training goes on from."""
 
 import os
 from pathlib import Path
+from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """Keeps `best.ckpt` in `dirpath`: of the epoch with the best value of `monitor`.
+
+    Where the folder has been moved since, what Lightning remembers of it is moved too: it would forget the best value.
+    """
+
+    def __init__(
+        self,
+        dirpath: str | os.PathLike[str],
+        monitor: str,
+        mode: str = "min",
+        every_n_epochs: int | None = 1,
+    ) -> None:
+        super().__init__(
+            dirpath=str(dirpath),
+            filename="best",
+            monitor=monitor,
+            mode=mode,
+            every_n_epochs=every_n_epochs,
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
+        )
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        moved: dict[str, Any] = {"dirpath": self.dirpath}
+        if state_dict.get("best_model_path"):
+            file = str(Path(str(self.dirpath)) / "best.ckpt")
+            moved |= {"best_model_path": file, "kth_best_model_path": file}
+            moved["best_k_models"] = {file: state_dict["best_model_score"]}
+        super().load_state_dict(state_dict | moved)
 
 
 class LastCheckpoint(Checkpoint):
@@ -36,4 +69,7 @@ class LastCheckpoint(Checkpoint):
         self._saved_step = trainer.global_step
         for logger in trainer.loggers:
             logger.save()
-        trainer.save_checkpoint(self.file)
+        partial = self.file.with_name(f".{self.file.name}.partial")
+        trainer.save_checkpoint(partial)
+        if trainer.is_global_zero:
+            partial.replace(self.file)
