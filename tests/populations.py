@@ -14,6 +14,15 @@ from torch.optim import Optimizer
 from leyden.training import TensorDataModule, TensorLoader
 
 
+def seeded(build: Callable[[], nn.Module], seeds: range) -> list[nn.Module]:
+    """A model for each seed, as train.py would build it."""
+    models = []
+    for seed in seeds:
+        torch.manual_seed(seed)
+        models.append(build())
+    return models
+
+
 def train_population(
     networks: Sequence[nn.Sequential],
     data: Sequence[TensorDataModule],

@@ -5,7 +5,6 @@ same is shown by comparing one member with a run. `make test-slow` trains every 
 """
 
 import json
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from statistics import mean
@@ -14,7 +13,7 @@ import pytest
 import torch
 import yaml
 from conftest import CONFIGS, EXPERIMENTS, Completed, only_folder, train
-from populations import train_population
+from populations import seeded, train_population
 
 from lab.data import NoisySineDataModule, XORDataModule
 from lab.models import MLPRegressor, SimpleNet
@@ -25,15 +24,6 @@ SGD = partial(torch.optim.SGD, lr=0.001)
 
 def expected(experiment: str) -> dict[str, tuple[float, float]]:
     return yaml.safe_load((CONFIGS / "experiment" / f"{experiment}.yaml").read_text())["expected"]
-
-
-def seeded(build: Callable[[], torch.nn.Module], seeds: range) -> list[torch.nn.Module]:
-    """A model for each seed, as train.py would build it."""
-    models = []
-    for seed in seeds:
-        torch.manual_seed(seed)
-        models.append(build())
-    return models
 
 
 @torch.no_grad()

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# One training on many nodes under SLURM: sbatch scripts/slurm_ddp.sh experiment=cifar10
+#SBATCH --nodes=2
+#SBATCH --ntasks-per-node=4
+#SBATCH --gpus-per-node=4
+#SBATCH --cpus-per-task=4
+set -euo pipefail
+# Lightning reads rank and size from srun: one task for each GPU, and the Trainer told the same numbers.
+srun .venv/bin/python train.py trainer=ddp trainer.num_nodes="$SLURM_NNODES" \
+  trainer.devices="$SLURM_NTASKS_PER_NODE" "$@"
