@@ -98,8 +98,12 @@ class CSVLogger(Logger):
         self._write(len(self._rows) - 1)  # the last row may not be complete yet
 
     @rank_zero_only
-    def finalize(self, status: str) -> None:
+    def flush(self) -> None:
+        """Write the last row too: nothing more is logged at its step."""
         self._write(len(self._rows))
+
+    def finalize(self, status: str) -> None:
+        self.flush()
 
     def _write(self, count: int) -> None:
         rows, self._rows = self._rows[:count], self._rows[count:]

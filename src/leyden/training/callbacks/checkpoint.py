@@ -7,6 +7,8 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
+from leyden.training.loggers import CSVLogger
+
 
 class BestCheckpoint(ModelCheckpoint):
     """Keeps `best.ckpt` in `dirpath`: of the epoch with the best value of `monitor`.
@@ -44,7 +46,8 @@ class LastCheckpoint(Checkpoint):
     """Keeps `last.ckpt` in `dirpath`: at the end of every `every_n_epochs`-th epoch, and at the end of training.
 
     ModelCheckpoint's `save_last` saves only where the monitored value has just become better, and so loses the end of a
-    training that did not improve (Lightning 2.6.6). Before it saves, this has the loggers write what they have.
+    training that did not improve (Lightning 2.6.6). The loggers write what they have before it saves, and again as the
+    next epoch begins: Lightning hands them the metrics of an epoch when that is over.
     """
 
     def __init__(self, dirpath: str | os.PathLike[str], every_n_epochs: int | None = 1) -> None:
@@ -59,6 +62,11 @@ class LastCheckpoint(Checkpoint):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if (trainer.current_epoch + 1) % self.every_n_epochs == 0:
             self._save(trainer)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.global_step == self._saved_step:
+            for logger in trainer.loggers:
+                logger.flush() if isinstance(logger, CSVLogger) else logger.save()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._save(trainer)
