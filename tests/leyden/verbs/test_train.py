@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 from pathlib import Path
 
@@ -167,6 +168,17 @@ def test_torchrun_starts_a_training_in_one_folder(tmp_path: Path) -> None:
     assert completed.returncode == 0, completed.stderr
     folder = only_folder(tmp_path / "xor")
     assert (result(folder)["status"], result(folder)["steps"]) == ("finished", 20)
+
+
+def test_a_machine_that_has_srun_is_not_told_to_use_it(tmp_path: Path) -> None:
+    srun = tmp_path / "srun"
+    srun.write_text("#!/bin/sh\n")
+    srun.chmod(0o755)
+    completed = train(
+        "experiment=xor", "debug=limit", f"paths.log_dir={tmp_path}/logs", PATH=f"{tmp_path}:{os.environ['PATH']}"
+    )
+    assert completed.returncode == 0, completed.stderr
+    assert "srun" not in completed.stdout + completed.stderr
 
 
 def test_plain_lightning_classes_train_as_well(tmp_path: Path) -> None:
