@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, NoReturn
 
 from leyden.arguments import Signature
 from leyden.errors import UserError
+from leyden.signals import Stop, stop, told_to_stop
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-VERBS = ("train", "evaluate", "predict", "export", "runs", "diff")
+VERBS = ("train", "evaluate", "predict", "export", "runs", "diff", "replay")
 
 
 def main(arguments: Sequence[str] | None = None, project: Path | None = None) -> None:
@@ -35,10 +36,17 @@ def main(arguments: Sequence[str] | None = None, project: Path | None = None) ->
             getattr(importlib.import_module(f"leyden.verbs.{verb}"), verb)(*positional, **keywords)
     except Exception as error:
         _fail(error)
+    except KeyboardInterrupt:
+        sys.exit(130)  # as a shell counts
 
 
 def _train(words: Sequence[str], project: Path | None) -> None:
     """`resume=`, `rerun=` and `join=` take their config from a run folder; all else is composed from configs/."""
+    with told_to_stop(stop):
+        _train_or_go_on(words, project)
+
+
+def _train_or_go_on(words: Sequence[str], project: Path | None) -> None:
     from leyden.config.app import project_folder, run
 
     project = (project or project_folder(Path.cwd())).resolve()
@@ -62,15 +70,26 @@ def train_task(config: "DictConfig") -> float | None:
     from hydra.types import RunMode
 
     from leyden.runs.folder import RunFolder
-    from leyden.verbs.train import train
+    from leyden.runs.record import interrupted_before_it_began
+    from leyden.runs.slurm import folder_of_requeued_job
 
+    run = RunFolder(config.paths.run_dir)
     try:
+        from leyden.verbs.resume import resume  # takes seconds: torch and lightning
+        from leyden.verbs.train import train
+
+        if before := folder_of_requeued_job(Path(config.paths.log_dir), list(HydraConfig.get().overrides.task)):
+            resume(str(before), [])
+            return None
         return train(config)
     except Exception as error:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             raise  # the other jobs go on
-        RunFolder(config.paths.run_dir).discard_if_not_begun()
+        run.discard_if_not_begun()
         _fail(error)
+    except Stop:
+        interrupted_before_it_began(run)
+        raise
 
 
 def _overview() -> str:

@@ -9,10 +9,13 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer, seed_everything
+from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from omegaconf import DictConfig, OmegaConf
 
+from leyden.config.targets import check_targets
 from leyden.errors import UserError
 from leyden.training import SupervisedModule
+from leyden.training.checkpoint_io import DurableCheckpointIO
 
 REFUSALS = (ValueError, TypeError, OSError, ImportError, MisconfigurationException)
 
@@ -20,10 +23,12 @@ REFUSALS = (ValueError, TypeError, OSError, ImportError, MisconfigurationExcepti
 def build(config: DictConfig, key: str, group: str = "", **arguments: Any) -> Any:
     """The object under `key`, or None where nothing is chosen. `group` is what `config` is a part of.
 
-    Raises UserError where its class cannot be found or refuses its arguments.
+    Raises UserError where its class is not allowed, cannot be found, or refuses its arguments.
     """
     if not config.get(key):
         return None
+    root: DictConfig = config._get_root()  # type: ignore[assignment]
+    check_targets(config[key], f"{group}.{key}" if group else key, root.get("targets") or [])
     try:
         return instantiate(config[key], _convert_="all", **arguments)
     except InstantiationException as error:
@@ -94,6 +99,8 @@ def build_trainer(config: DictConfig, **arguments: Any) -> Trainer:
             "choose trainer=cpu, or trainer=auto for whatever there is"
         )
     trainer: Trainer = build(config, "trainer", **arguments)
+    if isinstance(trainer.strategy, SingleDeviceStrategy | DDPStrategy):  # others shard what they save
+        trainer.strategy.checkpoint_io = DurableCheckpointIO()
     return trainer
 
 

@@ -66,8 +66,20 @@ def checked_words(words: Sequence[str], configs: Path) -> list[str]:
             meant = difflib.get_close_matches(word, options, n=1, cutoff=0.6)
             hint = f", did you mean {options[meant[0]]}?" if meant else ""
             raise UserError(f"{word}: an override is GROUP=OPTION or KEY=VALUE{hint}")
+        if leads_out(word, configs):
+            raise UserError(f"{word}: must be a plain name, with no way out of the folder that it is looked for in")
     multirun = [word for word in words if word in ("-m", "--multirun")]
     return multirun[:1] + [word for word in words if word not in multirun]
+
+
+def leads_out(word: str, configs: Path) -> bool:
+    """Whether what should name a file of `configs`, or a folder of logs/, is a path to somewhere else."""
+    key, _, value = word.partition("=")
+    key = key.lstrip("+~").partition("@")[0]
+    if key != "name" and not (configs / key).is_dir():
+        return False
+    paths = [Path(part.strip("'\" ")) for part in value.strip("[]'\"").split(",")]
+    return any(path.is_absolute() or ".." in path.parts for path in paths)
 
 
 def explain_composition(error: HydraException, arguments: Sequence[str], configs: Path) -> UserError:

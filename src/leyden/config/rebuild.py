@@ -12,12 +12,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from leyden.config.app import project_folder, use_paths_of
 from leyden.config.build import build_data, build_model
-from leyden.config.explain import did_you_mean, explain_composition, full_keys
+from leyden.config.explain import checked_words, did_you_mean, explain_composition, full_keys
+from leyden.config.targets import trusted_packages
 from leyden.config.values import value_of
 from leyden.errors import UserError
-from leyden.runs.checkpoint import load_checkpoint, load_weights
+from leyden.runs.checkpoint import load_weights
 from leyden.runs.folder import RunFolder
 from leyden.training import TensorDataModule
+from leyden.training.checkpoint_io import load_checkpoint
 
 
 @dataclass
@@ -39,6 +41,7 @@ def rebuild(folder: str, checkpoint: str | None = None, overrides: Mapping[str, 
     """
     run = RunFolder.open(folder)
     config = changed(run, overrides) if overrides else run.config()
+    config.targets = trusted_packages()
     file = run.checkpoint_file(checkpoint)
     torch.set_num_threads(config.threads or torch.get_num_threads())
     content = load_checkpoint(file)
@@ -67,6 +70,7 @@ def changed(run: RunFolder, overrides: Mapping[str, str]) -> DictConfig:
             value = _composed_group(run, key, value)
         OmegaConf.update(config, key, value, merge=False)
     config.paths.run_dir = str(run.path.resolve())
+    config.targets = trusted_packages()
     return config
 
 
@@ -81,7 +85,7 @@ def _project_of(run: RunFolder) -> Path:
 def _composed_group(run: RunFolder, group: str, option: str) -> DictConfig:
     """What `group=option` would have been in this run."""
     configs = _project_of(run) / "configs"
-    words = [*run.overrides(without=[group]), f"{group}={option}"]
+    words = checked_words([*run.overrides(without=[group]), f"{group}={option}"], configs)
     try:
         with initialize_config_dir(str(configs), version_base="1.3"):
             composed = OmegaConf.to_container(compose("train", overrides=words)[group])

@@ -1,11 +1,12 @@
 """The run folder: its files, their names, and how they are written."""
 
+import fcntl
 import json
 import math
 import os
 import shutil
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from leyden.errors import UserError
+from leyden.files import PARTIAL, write_whole
+from leyden.runs.processes import is_first_process
 
 FORMAT = 1  # of the run folder; a folder of another format is named, not guessed at
-
-
+YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 CLAIMED: set[Path] = set()  # the folders that this process has made
 
 
@@ -47,6 +49,32 @@ class RunFolder:
             raise UserError(f"{path} is not a run folder: it holds no config.yaml")
         return run
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training in this folder, and clear away what one that was killed left half-written.
+
+        Of several processes that train together the first has the lock. Raises UserError where another one has it.
+        """
+        if not is_first_process():
+            yield
+            return
+        with self.log.open("a") as file:  # the one file that is never written anew
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UserError(f"{self} is being trained by another process: one folder, one training") from error
+            for partial in [*self.path.glob(PARTIAL), *self.checkpoints.glob(PARTIAL)]:
+                partial.unlink(missing_ok=True)
+            yield
+
+    def is_locked(self) -> bool:
+        """Whether a process trains in this folder now."""
+        try:
+            with self.locked():
+                return False
+        except (UserError, OSError):
+            return True
+
     def unresolved_config(self) -> DictConfig:
         """The config as it was composed, interpolations and all; the resolved one where that was not kept."""
         resolved, file = self.config(), self.path / ".hydra" / "config.yaml"
@@ -54,11 +82,8 @@ class RunFolder:
         return composed
 
     def write(self, name: str, text: str) -> None:
-        """Write a file of the folder whole, by rename: readers see the old content or the new, never a part."""
-        file = self.path / name
-        partial = file.with_name(f".{file.name}.{os.getpid()}")
-        partial.write_text(text)
-        partial.replace(file)
+        """Write a file of the folder whole: readers see the old content or the new, never a part."""
+        write_whole(self.path / name, text.encode())
 
     def write_config(self, config: DictConfig) -> None:
         """Keep the config with every interpolation resolved."""
@@ -102,7 +127,7 @@ class RunFolder:
             result: dict[str, Any] = json.loads(file.read_text())
         except FileNotFoundError as error:
             raise UserError(f"{self.path} holds no result.json: its training never began") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{file} is damaged: {error}") from error
         _check_format(file, result.get("format") if isinstance(result, dict) else None)
         return result
@@ -118,7 +143,7 @@ class RunFolder:
             return None
         try:
             facts: dict[str, Any] = json.loads(file.read_text())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{file} is damaged: {error}") from error
         return facts
 
@@ -175,8 +200,12 @@ def _finite(value: Any) -> Any:
 
 def _load_yaml(file: Path, kind: type = DictConfig) -> Any:
     try:
-        config = OmegaConf.load(file)
-    except (yaml.YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+        text = file.read_text()
+        # Copied by OmegaConf, a page of nested aliases fills all memory. We never write any.
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, YAML_LOADER)):
+            raise UserError(f"{file} is damaged: it holds YAML aliases (*name), which no run folder has")
+        config = OmegaConf.create(text)
+    except (yaml.YAMLError, OmegaConfBaseException, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{file} is damaged: {error}") from error
     if not isinstance(config, kind):
         raise UserError(f"{file} is damaged: it holds no {'mapping' if kind is DictConfig else 'list'}")

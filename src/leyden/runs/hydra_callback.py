@@ -3,16 +3,20 @@
 import atexit
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
 
 from leyden.runs.folder import RunFolder, claim
 from leyden.runs.processes import is_first_process
 from leyden.runs.provenance import provenance, uncommitted_changes
+from leyden.runs.record import Record
+from leyden.runs.slurm import folder_of_requeued_job, keep_folder_of_job
 
 
 class KeepRunFolder(Callback):
@@ -24,7 +28,10 @@ class KeepRunFolder(Callback):
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         with read_write(config), open_dict(config):
             if is_first_process():
-                config.hydra.run.dir = _claimed(config.hydra.run.dir)
+                words, log_dir = list(config.hydra.overrides.task), Path(config.paths.log_dir)
+                before = folder_of_requeued_job(log_dir, words)
+                config.hydra.run.dir = str(before) if before else _claimed(config.hydra.run.dir)
+                keep_folder_of_job(log_dir, words, Path(config.hydra.run.dir))
             else:
                 config.hydra.run.dir = _temporary_folder()
                 config.hydra.output_subdir = None
@@ -38,14 +45,17 @@ class KeepRunFolder(Callback):
             config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{quoted}'")
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
-        if not is_first_process():
-            return
         run = RunFolder(config.hydra.runtime.output_dir)
+        if not is_first_process() or (run.path / "config.yaml").is_file():  # SLURM has started the job again
+            return
         (main,) = (source.path for source in config.hydra.runtime.config_sources if source.provider == "main")
         project = Path(urlparse(main).path).parent
         run.write_provenance(provenance(project, list(config.hydra.overrides.task), config.get("seed")))
         if patch := uncommitted_changes(project):
             run.write("uncommitted.patch", patch)
+        with suppress(OmegaConfBaseException):  # what cannot be resolved is said when the training begins
+            run.write_config(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
+            Record(run, config.name, config.monitor)
 
 
 def _temporary_folder() -> str:

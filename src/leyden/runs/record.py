@@ -3,6 +3,7 @@
 import time
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -14,14 +15,14 @@ class Record:
     """Writes `result.json` at the start and at every change of status. Of several processes only the first writes."""
 
     def __init__(
-        self, run: RunFolder, name: str, monitor: Mapping[str, str], earlier: Mapping[str, Any] | None
+        self, run: RunFolder, name: str, monitor: Mapping[str, str], earlier: Mapping[str, Any] | None = None
     ) -> None:
         """`monitor` has the keys `metric` and `mode`; `earlier` is the result of the same run before it was resumed."""
         self.run = run
         self.result: dict[str, Any] = {
             "format": FORMAT,
             "name": name,
-            "started": datetime.now().isoformat(timespec="seconds"),
+            "started": earlier["started"] if earlier else datetime.now().isoformat(timespec="seconds"),
             "status": "running",
             "monitor": {"name": monitor["metric"], "mode": monitor["mode"], "value": None},
             "metrics": {},
@@ -31,7 +32,7 @@ class Record:
             "steps": 0,
             "epochs": 0,
             "error": None,
-        } | {key: earlier[key] for key in ("started", "metrics", "seconds", "steps", "epochs") if earlier}
+        }
         self._trainer: Any = None
         self._best: Any = None
         self._earlier_config: str | None = None
@@ -48,36 +49,42 @@ class Record:
         file = self.run.path / "config.yaml"
         self._earlier_config = None if self._writes or not file.is_file() else file.read_text()
 
-    def first_step(self) -> None:
+    def begun(self) -> None:
         """Nothing can be wrong with the config any more: a resumed run has truly begun again."""
         self._writes, self._earlier_config = True, None
         self._write()
 
+    def state(self) -> dict[str, Any]:
+        """How long training took, and which metrics were logged last: what a checkpoint keeps of the record."""
+        logged = {name: float(value) for name, value in self._trainer.callback_metrics.items()}
+        metrics = self.result["metrics"] | logged
+        return {"seconds": self.result["seconds"] + time.monotonic() - self._began, "metrics": metrics}
+
     def training_ends(self) -> None:
         """Take over how far the trainer got in how many seconds, the metrics it logged last, and the best monitored."""
-        trainer, self._trainer = self._trainer, None
-        if trainer is None:
-            return
-        self.result["monitor"]["value"] = self._best.value
-        self.result["metrics"] |= {name: float(value) for name, value in trainer.callback_metrics.items()}
-        self.result["seconds"] = round(self.result["seconds"] + time.monotonic() - self._began, 3)
-        self.result |= {"steps": trainer.global_step, "epochs": trainer.current_epoch}
+        if self._trainer is not None:
+            self.result |= self.state() | {"steps": self._trainer.global_step, "epochs": self._trainer.current_epoch}
+            self.result["seconds"] = round(self.result["seconds"], 3)
+            self.result["monitor"]["value"] = self._best.value
+            self._trainer = None
 
     def finished(self, test_metrics: Mapping[str, float]) -> None:
-        self._writes, self._earlier_config = True, None  # also where all that was left to do was the test
         self.result["metrics"] |= test_metrics
         self._close("finished", None)
 
-    def stopped(self, error: BaseException, line: str | None) -> None:
-        """`line` says what `error` means, where that is known; the whole of it goes into the log."""
+    def stopped(self, error: BaseException, line: str) -> None:
+        """`line` says what `error` means; the whole of it goes into the log. What cannot be written is left as it is:
+        the folder may be gone, or the disk full."""
         self.training_ends()
-        if self._earlier_config is not None and is_first_process():
-            self.run.write("config.yaml", self._earlier_config)
-        if is_first_process() and self._writes:
-            with self.run.log.open("a") as log:
-                log.write("".join(traceback.format_exception(error)))
-        status = "interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed"
-        self._close(status, line or f"{type(error).__name__}: {error}".splitlines()[0])
+        if not is_first_process():
+            return
+        with suppress(OSError):
+            if self._earlier_config is not None:
+                self.run.write("config.yaml", self._earlier_config)
+            if self._writes:
+                with self.run.log.open("a") as log:
+                    log.write("".join(traceback.format_exception(error)))
+            self._close("interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed", line)
 
     def _close(self, status: str, error: str | None) -> None:
         for name in ("best", "last"):
@@ -89,3 +96,10 @@ class Record:
     def _write(self) -> None:
         if is_first_process() and self._writes:
             self.run.write_result(self.result)
+
+
+def interrupted_before_it_began(run: RunFolder) -> None:
+    """Let the result say so where a process was told to stop while it was still starting."""
+    result = run.result()
+    if is_first_process() and result["status"] == "running":
+        run.write_result(result | {"status": "interrupted", "error": "told to stop before the training began"})

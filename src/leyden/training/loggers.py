@@ -1,6 +1,8 @@
 """TensorBoard and CSV loggers that write straight into the folder they are given."""
 
 import csv
+import io
+import math
 import os
 from argparse import Namespace
 from collections.abc import Mapping
@@ -13,6 +15,8 @@ from lightning.pytorch.loggers import TensorBoardLogger as LightningTensorBoardL
 from lightning.pytorch.utilities import rank_zero_only
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from torch.utils.tensorboard.summary import hparams
+
+from leyden.files import write_whole
 
 Params = dict[str, Any] | Namespace
 
@@ -42,7 +46,7 @@ class TensorBoardLogger(LightningTensorBoardLogger):
         """Have TensorBoard hide what an earlier logger of this folder wrote from `step` on."""
         restart = Event(session_log=SessionLog(status=SessionLog.START))
         self.experiment._get_file_writer().add_event(restart, step)
-        self._wrote_hyperparams = True
+        self._wrote_hyperparams = step > 0  # of a run that was killed before its first save they may be lost
 
     @rank_zero_only
     def save(self) -> None:
@@ -98,9 +102,9 @@ class CSVLogger(Logger):
         self._write(len(self._rows) - 1)  # the last row may not be complete yet
 
     @rank_zero_only
-    def flush(self) -> None:
-        """Write the last row too: nothing more is logged at its step."""
-        self._write(len(self._rows))
+    def flush(self, before: float = math.inf) -> None:
+        """Write the rows of all steps before that one: nothing more is logged at them."""
+        self._write(sum(row["step"] < before for row in self._rows))
 
     def finalize(self, status: str) -> None:
         self.flush()
@@ -114,6 +118,8 @@ class CSVLogger(Logger):
         if all(name in self._columns for row in rows for name in row):
             with self.file.open("a", newline="") as file:
                 csv.DictWriter(file, self._columns).writerows(rows)
+                file.flush()
+                os.fsync(file.fileno())
         else:
             self._replace(self._read()[1] + rows)
 
@@ -126,13 +132,11 @@ class CSVLogger(Logger):
     def _replace(self, rows: list[dict[str, Any]]) -> None:
         """Write the file anew, with a column for every name."""
         self._columns = list(dict.fromkeys(["step", *(name for row in rows for name in row)]))
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.file.with_suffix(".csv.partial")
-        with partial.open("w", newline="") as file:
-            writer = csv.DictWriter(file, self._columns)
-            writer.writeheader()
-            writer.writerows(rows)
-        partial.replace(self.file)
+        table = io.StringIO(newline="")
+        writer = csv.DictWriter(table, self._columns)
+        writer.writeheader()
+        writer.writerows(rows)
+        write_whole(self.file, table.getvalue().encode())
 
     def _read(self) -> tuple[list[str], list[dict[str, Any]]]:
         if not self.file.exists():

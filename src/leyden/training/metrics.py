@@ -30,6 +30,19 @@ class EpochMetrics(nn.Module):
         if self._numbers >= self.block or len(self._kept) >= 256:
             self._fold()
 
+    def kept(self) -> list[Tensor]:
+        """The batches not yet passed on: losses [B], predictions and targets of all their samples, samples in each."""
+        if not self._kept:
+            return []
+        losses, predictions, targets = zip(*self._kept, strict=True)
+        return [torch.stack(losses), torch.cat(predictions), torch.cat(targets), torch.tensor([*map(len, targets)])]
+
+    def keep(self, losses: Tensor, predictions: Tensor, targets: Tensor, samples: Tensor) -> None:
+        """Take in what `kept` gave. Where the blocks end decides how sums are rounded: they must not end elsewhere."""
+        sizes = samples.tolist()
+        for batch in zip(losses, torch.split(predictions, sizes), torch.split(targets, sizes), strict=True):
+            self.update(*batch)
+
     def compute(self) -> dict[str, Tensor]:
         """The values since the last `reset`, over all processes; nothing where no batch was seen."""
         self._fold()

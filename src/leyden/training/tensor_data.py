@@ -50,6 +50,7 @@ class TensorLoader:
         self.world_size = world_size
         self.epoch = 0
         self.position = 0  # batches of this epoch that were handed out
+        self.indices = torch.empty(0, dtype=torch.int64)  # of the samples in the batch that was handed out last
         self._start = 0  # where the next iteration begins
 
     def __len__(self) -> int:
@@ -61,6 +62,7 @@ class TensorLoader:
         self.position, self._start = self._start, 0
         for indices in torch.split(self._order(), self.batch_size)[self.position :]:
             self.position += 1
+            self.indices = indices
             yield tuple(tensor[indices] for tensor in self.tensors)
 
     def _order(self) -> Tensor:
@@ -81,7 +83,7 @@ class TensorLoader:
     def set_epoch(self, epoch: int) -> None:
         """The order of which epoch comes next. Lightning calls this before each; a loop of one's own has to."""
         if epoch != self.epoch:
-            self.epoch, self._start = epoch, 0
+            self.epoch, self.position, self._start = epoch, 0, 0
 
     def state_dict(self) -> dict[str, int]:
         return {"epoch": self.epoch, "position": self.position}

@@ -53,7 +53,8 @@ def read_inputs(path: Path, shape: Sequence[int], dtype: torch.dtype, names: Seq
 
 def _read_array(path: Path, shape: Sequence[int], dtype: torch.dtype, *, strict: bool) -> Inputs:
     try:
-        array = np.load(path, allow_pickle=False)
+        # Mapped, not read: a header that promises more than the file holds then costs no memory.
+        array = np.load(path, allow_pickle=False, mmap_mode="r")
     except (ValueError, EOFError, OSError) as error:
         raise UserError(f"input={path} is no array that numpy can read: {str(error).splitlines()[0]}") from error
     images = len(shape) == 3 and array.ndim == 4 and array.shape[1] == shape[0]

@@ -1,5 +1,6 @@
 """Go on with a run in its own folder, as if it had never stopped."""
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,23 +9,26 @@ from hydra.core.utils import configure_log
 from omegaconf import DictConfig, OmegaConf
 
 from leyden.config.rebuild import changed
+from leyden.config.targets import trusted_project
 from leyden.errors import UserError
 from leyden.runs.folder import RunFolder
 from leyden.runs.processes import is_first_process
-from leyden.verbs.train import train
+from leyden.training.checkpoint_io import load_checkpoint
+from leyden.verbs.train import Resumed, train
+
+log = logging.getLogger(__name__)
 
 
 def resume(folder: str, words: Sequence[str]) -> None:
     """Train on from the run's last checkpoint, with the run's own config, changed by `words` such as
     trainer.max_epochs=2000.
 
-    Raises UserError for a folder that is no run, or that holds no checkpoint to go on from.
+    Raises UserError for a folder that is no run, whose checkpoints are lost or damaged, or that another process trains.
     """
     run = RunFolder.open(folder)
     if bad := [word for word in words if "=" not in word]:
         raise UserError(f"{bad[0]}: resume=DIR takes KEY=VALUE, such as trainer.max_epochs=2000")
     config = changed(run, dict(word.split("=", 1) for word in words))
-    checkpoint = run.checkpoint_file("last")
     result = run.result()
     if result["status"] == "finished" and (not words or _is_done(result["epochs"], result["steps"], config.trainer)):
         print(f"{run} is finished ({result['epochs']:,} epochs): nothing to do; trainer.max_epochs=... trains on")
@@ -33,15 +37,40 @@ def resume(folder: str, words: Sequence[str]) -> None:
         raise UserError(f"{run} cannot be written to")
     if is_first_process():
         log_again(run)
+    checkpoint = last_whole_checkpoint(run)
     composed = OmegaConf.to_yaml(config)
-    train(config, checkpoint, begun=lambda: run.keep_overrides(composed, words))
+    train(config, Resumed(result, checkpoint, begun=lambda: run.keep_overrides(composed, words)))
+
+
+def last_whole_checkpoint(run: RunFolder) -> Path | None:
+    """What the run goes on from; None where it never came to save one, and begins anew.
+
+    Raises UserError where it finished an earlier training and has lost its checkpoints, or where all are damaged.
+    """
+    damaged = []
+    for file in (run.checkpoints / f"{name}.ckpt" for name in ("last", "previous")):
+        if file.is_file():
+            try:
+                load_checkpoint(file)
+            except UserError as error:
+                damaged.append(str(error))
+            else:
+                for line in damaged:
+                    log.warning(f"{line}; {file.name}, saved before it, is taken instead")
+                return file
+    if damaged:
+        raise UserError("; ".join(damaged))
+    if run.result()["steps"]:
+        run.checkpoint_file("last")
+    log.warning(f"{run} has no checkpoint yet: it begins anew")
+    return None
 
 
 def join(folder: str, words: Sequence[str]) -> None:
     """Train as one more process of a run that another process has begun (see `leyden.verbs.children`)."""
     run = RunFolder.open(folder)
     checkpoint = next((Path(word.partition("=")[2]) for word in words if word.startswith("checkpoint=")), None)
-    train(run.config(), checkpoint)
+    train(run.config(), Resumed({}, checkpoint) if checkpoint else None)
 
 
 def _is_done(epochs: int, steps: int, trainer: DictConfig) -> bool:
@@ -49,9 +78,11 @@ def _is_done(epochs: int, steps: int, trainer: DictConfig) -> bool:
 
 
 def log_again(run: RunFolder) -> None:
-    """Let the log go on where it ended, in the form that the run's Hydra config gives it."""
-    file = run.path / ".hydra" / "hydra.yaml"
-    if file.is_file():
-        hydra = OmegaConf.load(file)
-        hydra.hydra.runtime.output_dir = str(run.path.resolve())
-        configure_log(hydra.hydra.job_logging, hydra.hydra.verbose)
+    """Let the log go on where it ended, in the form that the project's configs give it.
+
+    What the run says of it is not read: a log's config can name any code to run.
+    """
+    hydra = OmegaConf.load(trusted_project() / "configs" / "hydra" / "default.yaml")
+    whole = OmegaConf.create({"hydra": {"runtime": {"output_dir": str(run.path.resolve())}}})
+    whole.hydra.job_logging = hydra.job_logging
+    configure_log(whole.hydra.job_logging)

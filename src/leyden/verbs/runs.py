@@ -13,7 +13,7 @@ from rich.text import Text
 from leyden.config.app import project_folder
 from leyden.config.values import value_of
 from leyden.errors import UserError
-from leyden.runs.folder import FORMAT
+from leyden.runs.folder import FORMAT, RunFolder
 from leyden.verbs.report import show
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -22,14 +22,15 @@ Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 def runs(
     *folders: str,
     sort: Literal["when", "value", "seconds", "experiment", "status", "folder"] = "when",
-    status: Literal["running", "finished", "failed", "interrupted", "pruned"] | None = None,
+    status: Literal["running", "finished", "failed", "interrupted", "pruned", "killed"] | None = None,
     **overrides: str,
 ) -> list[dict[str, Any]]:
     """List runs: experiment, when, status, monitored value, seconds and folder.
 
     All under the project's logs/, or under the folders that are named. KEY=VALUE lists those whose config has that
     value, such as model.hidden_features=8 or seed=3, GROUP=OPTION those that were composed with it. sort=value puts the
-    best first, sort=when the newest.
+    best first, sort=when the newest. A run is killed where its result says running, but no process of this machine
+    trains it.
     """
     wanted = {key: value_of(key, text) for key, text in overrides.items()}
     found = [run for folder in folders or (_logs(),) for run in _read(Path(folder))]
@@ -88,6 +89,8 @@ def _result(file: Path) -> dict[str, Any]:
             result["name"],
             result["started"],
         )
+        if result["status"] == "running" and not RunFolder(file.parent).is_locked():
+            result["status"] = "killed"
     except (ValueError, TypeError, KeyError, OSError):
         result = unknown
     return dict(result) | {"path": file.parent, "folder": str(file.parent)}

@@ -1,8 +1,12 @@
 """Train a model, test its best checkpoint, and leave all of it in the run folder."""
 
-from collections.abc import Callable, Iterator
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
@@ -12,67 +16,97 @@ from omegaconf import DictConfig, OmegaConf
 
 from leyden.config.build import build_all, build_data, build_model, build_trainer, seed_all
 from leyden.config.explain import explain
-from leyden.runs.checkpoint import check_hyperparameters, init_weights, load_checkpoint, load_weights
+from leyden.errors import UserError
+from leyden.runs.checkpoint import check_hyperparameters, init_weights, load_weights
 from leyden.runs.folder import RunFolder
 from leyden.runs.processes import is_first_process
 from leyden.runs.record import Record
-from leyden.training.callbacks import Best
+from leyden.runs.slurm import job_id, requeue
+from leyden.signals import Stop, stop, told_to_stop
+from leyden.training.callbacks import Best, Guard, NonFiniteError
+from leyden.training.checkpoint_io import load_checkpoint
 from leyden.training.loggers import TensorBoardLogger
 from leyden.verbs import quiet  # noqa: F401
 from leyden.verbs.children import joined_by_children
-from leyden.verbs.opening import Opening
 from leyden.verbs.report import print_report
+from leyden.verbs.run import Run
 
 ALL_THREADS = torch.get_num_threads()
 
 
-def train(config: DictConfig, checkpoint: Path | None = None, begun: Callable[[], None] = lambda: None) -> float | None:
+@dataclass(frozen=True)
+class Resumed:
+    """A run that goes on: from `checkpoint`, or from its start where it had none. `result` is what it had come to,
+    `begun` is called when nothing can be wrong with its config any more."""
+
+    result: Mapping[str, Any]
+    checkpoint: Path | None
+    begun: Callable[[], None] = lambda: None
+
+
+def train(config: DictConfig, resumed: Resumed | None = None) -> float | None:
     """Train a model, in a new folder under logs/; the same as python train.py.
 
-    Goes on from `checkpoint` where there is one, and calls `begun` when nothing can be wrong with the config any more.
-    Returns the best value of the monitored metric, which is what a sweep compares; None if it was never logged. Raises
-    UserError for what cannot be built.
+    Goes on where there is a `resumed` run. Returns the best value of the monitored metric, which is what a sweep
+    compares; None if it was never logged. Raises UserError for what cannot be built, and Stop where the process is told
+    to stop.
     """
     OmegaConf.resolve(config)
     run = RunFolder(config.paths.run_dir)
-    record = Record(run, config.name, config.monitor, run.result() if checkpoint else None)
-    try:
-        seed_all(config)
-        torch.set_num_threads(config.threads or ALL_THREADS)
-        data = build_data(config)
-        model = build_model(config)
-        check_hyperparameters(model)
-        if checkpoint:
-            load_weights(model, load_checkpoint(checkpoint), checkpoint)  # so that one that does not fit is refused now
-        elif config.init_from:
-            init_weights(model, config.init_from, strict=config.strict)
-        with built_loggers(config) as loggers:
-            best = Best(config.monitor.metric, config.monitor.mode)
-            trainer = build_trainer(
-                config,
-                callbacks=[
-                    *build_all(config, "callbacks"),
-                    best,
-                    Opening(config, run, [record.first_step, begun], checkpoint),
-                ],
-                logger=loggers or False,
-                default_root_dir=str(run.path),
-            )
+    with run.locked(), told_to_stop(stop):
+        record = Record(run, config.name, config.monitor, resumed.result if resumed else None)
+        try:
+            _train(config, record, resumed)
+        except Stop as error:
+            line = said_of_stop(error, run)
+            record.stopped(error, line)
             if is_first_process():
-                record.keep_config()
-                run.write_config(config)  # from which further processes build the same
-            record.training_begins(trainer, best)
-            with joined_by_children(trainer, run, checkpoint):
-                trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-                record.training_ends()
-                record.finished(test(trainer, model, data))
-    except BaseException as error:
-        record.stopped(error, explain(error))
-        raise
+                print(f"interrupted: {line}", file=sys.stderr)
+            raise
+        except NonFiniteError as error:
+            told = UserError(f"{error}; leyden replay {run} trains that step again, guard=off trains on")
+            record.stopped(told, str(told))
+            raise told from error
+        except BaseException as error:
+            record.stopped(error, explain(error) or f"{type(error).__name__}: {error}".splitlines()[0])
+            raise
     if is_first_process():
         print_report(run, record.result, config)
     value: float | None = record.result["monitor"]["value"]
     return value
+
+
+def _train(config: DictConfig, record: Record, resumed: Resumed | None) -> None:
+    run, checkpoint = record.run, resumed.checkpoint if resumed else None
+    seed_all(config)
+    torch.set_num_threads(config.threads or ALL_THREADS)
+    data = build_data(config)
+    model = build_model(config)
+    check_hyperparameters(model)
+    if checkpoint:
+        load_weights(model, load_checkpoint(checkpoint), checkpoint)  # so that one that does not fit is refused now
+    elif config.init_from:
+        init_weights(model, config.init_from, strict=config.strict)
+    with built_loggers(config) as loggers:
+        callbacks = build_all(config, "callbacks")
+        watching = [callback for callback in callbacks if isinstance(callback, Best)]
+        best = watching[0] if watching else Best(config.monitor.metric, config.monitor.mode)
+        follow = Run(config, record, resumed.begun if resumed else None)
+        trainer = build_trainer(
+            config,
+            callbacks=[*callbacks, *([] if watching else [best]), *guards(config), follow],
+            logger=loggers or False,
+            default_root_dir=str(run.path),
+        )
+        if is_first_process():
+            record.keep_config()
+            run.write_config(config)  # from which further processes build the same
+        record.training_begins(trainer, best)
+        with joined_by_children(trainer, run, checkpoint):
+            trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+            record.training_ends()
+            follow.begin(trainer)  # also where all that is left to do is the test
+            record.finished(test(trainer, model, data, run))
 
 
 @contextmanager
@@ -87,10 +121,27 @@ def built_loggers(config: DictConfig) -> Iterator[list[Logger]]:
                 logger.close()
 
 
-def test(trainer: Trainer, model: LightningModule, data: LightningDataModule) -> dict[str, float]:
+def test(trainer: Trainer, model: LightningModule, data: LightningDataModule, run: RunFolder) -> dict[str, float]:
     """Metrics of the best checkpoint, or of the last weights where none was kept; none where there is no test."""
     if not (is_overridden("test_step", model) and is_overridden("test_dataloader", data)):
         return {}
-    best = getattr(trainer.checkpoint_callback, "best_model_path", None)
-    metrics = trainer.test(model, datamodule=data, ckpt_path=best or None, weights_only=True, verbose=False)
+    best = trainer.strategy.broadcast(run.checkpoints / "best.ckpt")
+    metrics = trainer.test(
+        model, datamodule=data, ckpt_path=best if best.is_file() else None, weights_only=True, verbose=False
+    )
     return {name: float(value) for part in metrics for name, value in part.items()}
+
+
+def guards(config: DictConfig) -> list[Guard]:
+    """Raises UserError where `guard` is neither on nor off."""
+    chosen = config.get("guard", "on")
+    if chosen not in ("on", "off"):
+        raise UserError(f"guard={chosen}: choose one of on, off")
+    return [Guard(config.paths.run_dir)] if chosen == "on" else []
+
+
+def said_of_stop(error: Stop, run: RunFolder) -> str:
+    """Why a training was interrupted, and how it goes on: by itself, where SLURM has asked for its machine back."""
+    if error.signal == signal.SIGUSR1 and is_first_process() and requeue():
+        return f"SLURM needs the machine; job {job_id()} is queued again, and goes on in {run}"
+    return f"told to stop by {error.signal.name}; python train.py resume={run} goes on"

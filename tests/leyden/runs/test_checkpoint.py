@@ -6,7 +6,8 @@ from lightning.pytorch import LightningModule
 from torch import nn
 
 from leyden.errors import UserError
-from leyden.runs.checkpoint import check_hyperparameters, init_weights, load_checkpoint, load_weights
+from leyden.runs.checkpoint import check_hyperparameters, init_weights, load_weights
+from leyden.training.checkpoint_io import load_checkpoint
 
 
 def saved(file: Path, content: object) -> Path:

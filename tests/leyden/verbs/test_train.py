@@ -190,6 +190,7 @@ def test_plain_lightning_classes_train_as_well(tmp_path: Path) -> None:
             "+model.features=2",
         ),
         *("~model.hidden_activation", "data._target_=plain_lightning.PlainData", "~data.seed", "name=plain"),
+        "targets=[plain_lightning]",
         *("trainer.max_epochs=40", f"paths.log_dir={tmp_path}"),
         PYTHONPATH=str(PROJECT / "tests"),
     )

@@ -1,7 +1,8 @@
 """What watches training."""
 
-from leyden.training.callbacks.best import Best
-from leyden.training.callbacks.checkpoint import BestCheckpoint, LastCheckpoint
+from leyden.training.callbacks.best import Best, BestCheckpoint
+from leyden.training.callbacks.guard import Guard, NonFiniteError
+from leyden.training.callbacks.last import LastCheckpoint
 from leyden.training.callbacks.progress import Progress
 
-__all__ = ["Best", "BestCheckpoint", "LastCheckpoint", "Progress"]
+__all__ = ["Best", "BestCheckpoint", "Guard", "LastCheckpoint", "NonFiniteError", "Progress"]

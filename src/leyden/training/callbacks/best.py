@@ -1,35 +1,62 @@
-"""The best value of the monitored metric so far."""
+"""The best value of the monitored metric, and the checkpoint of the epoch that reached it."""
 
+import math
+import os
+from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
 
 
-class Best(Callback):
+class Best(Checkpoint):
     """Follows the metric `monitor`, of which the smallest (`mode` min) or largest (max) value is the best.
 
-    `value` is None until the metric is logged. It is saved with every checkpoint.
+    `value` is None until the metric is logged; it is saved with every checkpoint.
     """
 
     def __init__(self, monitor: str, mode: str = "min") -> None:
         self.monitor = monitor
-        self.better = min if mode == "min" else max
+        self.mode = mode
         self.value: float | None = None
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.sanity_checking:
             self._look(trainer)
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._look(trainer)
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._look(trainer)  # for a metric of training
 
     def _look(self, trainer: Trainer) -> None:
-        if self.monitor in trainer.callback_metrics:
-            value = float(trainer.callback_metrics[self.monitor])
-            self.value = value if self.value is None else self.better(self.value, value)
+        value = float(trainer.callback_metrics.get(self.monitor, math.nan))
+        if not math.isnan(value) and (self.value is None or self._is_better(value)):
+            self.value = value
+            self.improved(trainer)
+
+    def _is_better(self, value: float) -> bool:
+        assert self.value is not None
+        return value < self.value if self.mode == "min" else value > self.value
+
+    def improved(self, trainer: Trainer) -> None:
+        """To override: what to do when there is a new best value."""
 
     def state_dict(self) -> dict[str, Any]:
         return {"value": self.value}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.value = state_dict["value"]
+
+
+class BestCheckpoint(Best):
+    """Keeps `best.ckpt` in `dirpath`: the weights with the best value, without the state of the optimizer."""
+
+    def __init__(self, dirpath: str | os.PathLike[str], monitor: str, mode: str = "min") -> None:
+        super().__init__(monitor, mode)
+        self.file = Path(dirpath) / "best.ckpt"
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self.file = trainer.strategy.broadcast(self.file)  # only the first process knows the run folder
+
+    def improved(self, trainer: Trainer) -> None:
+        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            trainer.save_checkpoint(self.file, weights_only=True)

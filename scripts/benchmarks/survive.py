@@ -1,0 +1,269 @@
+"""Kill trainings at random moments, let them go on, and compare them to one that was never stopped.
+
+    python scripts/benchmarks/survive.py                          # all cases: more than an hour on two cores
+    python scripts/benchmarks/survive.py --cases xor --kills 10   # a few minutes
+
+Real `train.py` processes get SIGKILL at a moment that is drawn from the whole time that an unbroken one takes, start-up
+and test included; every other one is killed a second time after it was resumed. They save every few steps, so that many
+kills fall into a save. Printed for each case: how many trials, in how many of them the weights, metrics.csv and the
+TensorBoard curves were equal to the last bit, how many runs could not go on, and how many checkpoints were damaged.
+"""
+
+import argparse
+import logging
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from safetensors.torch import load_file, save_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from leyden.cli import main as leyden
+from leyden.errors import UserError
+from leyden.training.checkpoint_io import load_checkpoint
+
+PROJECT = Path(__file__).parents[2]
+XOR = ("experiment=xor", "trainer.max_epochs=200", "checkpoint.every_n_steps=7")
+SINE = ("experiment=sine", "trainer.max_epochs=8", "trainer.check_val_every_n_epoch=2", "checkpoint.every_n_steps=11")
+CIFAR = ("experiment=cifar10", "trainer.max_epochs=3", "data.batch_size=100", "data.val_images=200", "threads=1")
+DDP = ("trainer=ddp_cpu", "trainer.check_val_every_n_epoch=2", "trainer.max_epochs=6", "checkpoint.every_n_steps=11")
+CASES = {
+    "xor": (XOR, 100),
+    "sine": (SINE, 100),
+    "cifar10": ((*CIFAR, "checkpoint.every_n_steps=3"), 20),
+    "ddp": (("experiment=sine", *DDP), 20),
+}
+
+
+DONE = "nothing: it was done"
+
+
+@dataclass(frozen=True)
+class Trial:
+    moment: str  # what the first kill fell into
+    equal: bool
+    went_on: bool
+    damaged: int
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES), help="default: all")
+    parser.add_argument("--kills", type=int, help="trials of each case (default: 100, of cifar10 and ddp 20)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="trials at once (default: one for each core)")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments (default: 0)")
+    parser.add_argument(
+        "--fork",
+        action="store_true",
+        help="fork trainings from this process, which has imported all: quick, but no kill falls into the start-up",
+    )
+    arguments = parser.parse_args()
+    if arguments.fork:
+        import leyden.verbs.resume  # noqa: F401
+    start = forked if arguments.fork else started
+    folder = Path(tempfile.mkdtemp(prefix="survive-"))
+    table = Table("case", "trials", "bit-equal", "lost", "damaged", "killed in", box=None, pad_edge=False)
+    failures = 0
+    try:
+        for name in arguments.cases:
+            words, kills = CASES[name]
+            if name == "cifar10":
+                words = (*words, f"paths.data_dir={small_images(folder / 'data')}")
+            trials = run_case(folder / name, words, arguments.kills or kills, arguments.jobs, arguments.seed, start)
+            bad = [trial for trial in trials if not trial.equal or not trial.went_on or trial.damaged]
+            failures += len(bad)
+            moments = ", ".join(
+                f"{moment} {count}" for moment, count in Counter(t.moment for t in trials).most_common()
+            )
+            equal, lost, damaged = (
+                sum(part) for part in zip(*((t.equal, not t.went_on, t.damaged) for t in trials), strict=True)
+            )
+            table.add_row(name, *map(str, (len(trials), equal, lost, damaged)), moments)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    Console(width=140).print(table)
+    return min(failures, 1)
+
+
+Start = Callable[[list[str]], subprocess.Popen]
+
+
+def run_case(folder: Path, words: tuple[str, ...], kills: int, jobs: int, seed: int, start: Start) -> list[Trial]:
+    began = time.monotonic()
+    assert finish(start([*words, f"paths.log_dir={folder}/whole"])), "the unbroken run failed"
+    seconds, whole = time.monotonic() - began, run_folder(folder / "whole")
+    assert whole is not None
+    draw = random.Random(seed)
+    moments = [(draw.uniform(0, seconds), draw.uniform(0, seconds)) for _ in range(kills)]
+
+    def one(number: int) -> Trial:
+        return trial(folder / str(number), words, whole, moments[number][: 1 + number % 2], start)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        return list(track(pool.map(one, range(kills)), f"{folder.name}: {seconds:.0f} s unbroken", total=kills))
+
+
+def trial(logs: Path, words: tuple[str, ...], whole: Path, moments: tuple[float, ...], start: Start) -> Trial:
+    new = [*words, f"paths.log_dir={logs}"]
+    fell_into: list[str] = []
+    damaged = 0
+    for seconds in moments:
+        folder = run_folder(logs)
+        process = start([f"resume={folder}"] if folder else new)
+        fell_into.append(killed_after(seconds, process, logs))
+        if fell_into == [DONE]:  # faster than the unbroken one: once more, with an earlier moment
+            shutil.rmtree(logs)
+            return trial(logs, words, whole, (0.8 * seconds, *moments[1:]), start)
+        damaged += damaged_checkpoints(run_folder(logs))
+    folder = run_folder(logs)
+    went_on = finish(start([f"resume={folder}"] if folder else new))
+    folder = run_folder(logs)
+    equal = went_on and folder is not None and same(folder, whole)
+    if equal:
+        shutil.rmtree(logs)
+    return Trial(fell_into[0], equal, went_on, damaged)
+
+
+def started(words: list[str]) -> subprocess.Popen:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HYDRA_FULL_ERROR": "1"}
+    return subprocess.Popen(
+        [sys.executable, "train.py", *words],
+        cwd=PROJECT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+class Forked:
+    """As much of Popen as is needed here."""
+
+    def __init__(self, words: list[str]) -> None:
+        self.returncode: int | None = None
+        self.stderr = None
+        self.pid = os.fork()
+        if not self.pid:
+            os.setsid()
+            quiet = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(quiet, 1)
+            try:
+                leyden(["train", *words], project=PROJECT)
+            except SystemExit as stop:
+                os._exit(int(stop.code or 0))
+            os._exit(0)
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self.returncode = os.waitstatus_to_exitcode(status) if pid else None
+        return self.returncode
+
+    def wait(self) -> int:
+        while self.poll() is None:
+            time.sleep(0.005)
+        return self.returncode or 0
+
+
+def forked(words: list[str]) -> Forked:
+    return Forked(words)
+
+
+def finish(process: subprocess.Popen) -> bool:
+    errors = process.stderr.read().decode() if process.stderr else ""
+    if process.wait():
+        print(errors, file=sys.stderr)
+    return process.returncode == 0
+
+
+def killed_after(seconds: float, process: subprocess.Popen, logs: Path) -> str:
+    """What the process was doing when it was killed with all its children."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and process.poll() is None:
+        time.sleep(0.001)
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        folder = run_folder(logs)
+        if folder is None or not list(folder.glob("events*")):
+            return "start-up"
+        saving = [*folder.glob("checkpoints/.*"), *folder.glob("checkpoints/next.ckpt")]
+        return "save" if saving else "training"
+    return DONE
+
+
+def run_folder(logs: Path) -> Path | None:
+    """The run in `logs`; None where it was killed before its config was there."""
+    found = list(logs.glob("*/*/config.yaml"))
+    return found[0].parent if found else None
+
+
+def damaged_checkpoints(folder: Path | None) -> int:
+    count = 0
+    for name in ("best", "last", "previous") if folder else ():
+        file = folder / "checkpoints" / f"{name}.ckpt"
+        if file.exists():
+            try:
+                load_checkpoint(file)
+            except UserError as error:
+                print(error, file=sys.stderr)
+                count += 1
+    return count
+
+
+def same(folder: Path, whole: Path) -> bool:
+    """Whether weights, metrics.csv and the curves in TensorBoard's events are equal to the last bit."""
+    for name in ("best.ckpt", "last.ckpt"):
+        one, other = (load_checkpoint(run / "checkpoints" / name)["state_dict"] for run in (folder, whole))
+        if one.keys() != other.keys() or not all(torch.equal(one[key], other[key]) for key in one):
+            print(f"{folder}: {name} differs", file=sys.stderr)
+            return False
+    if (folder / "metrics.csv").read_text() != (whole / "metrics.csv").read_text():
+        print(f"{folder}: metrics.csv differs", file=sys.stderr)
+        return False
+    if curves(folder) != curves(whole):
+        print(f"{folder}: the TensorBoard events differ", file=sys.stderr)
+        return False
+    left = [path.name for path in folder.rglob("*.partial")] + [path.name for path in folder.rglob("next.ckpt")]
+    if left:
+        print(f"{folder}: left behind: {left}", file=sys.stderr)
+    return not left
+
+
+def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    logging.getLogger("tensorboard").setLevel(logging.ERROR)  # that it hides what was written after the last save
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0})
+    events.Reload()
+    return {name: [(event.step, event.value) for event in events.Scalars(name)] for name in events.Tags()["scalars"]}
+
+
+def small_images(folder: Path) -> Path:
+    """A data folder with 1,200 of the real training images and 200 of the test images."""
+    file = Path(os.environ.get("LEYDEN_DATA_DIR", PROJECT / "data")) / "cifar10.safetensors"
+    if not file.is_file():
+        sys.exit(f"the real images are missing: {file}; LEYDEN_DATA_DIR names another folder")
+    tensors = load_file(file)
+    folder.mkdir()
+    save_file(
+        {name: tensor[: 1200 if "train" in name else 200].contiguous() for name, tensor in tensors.items()},
+        folder / "cifar10.safetensors",
+    )
+    return folder
+
+
+if __name__ == "__main__":
+    sys.exit(main())

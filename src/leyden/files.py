@@ -1,0 +1,35 @@
+"""Files that are there whole or not at all."""
+
+import os
+from pathlib import Path
+
+PARTIAL = ".*.partial"  # what a process that was killed while it wrote may leave behind
+
+
+def write_whole(file: Path, *parts: bytes | memoryview) -> None:
+    """Write a file beside its place, flush it to the disk, and rename it.
+
+    Whoever reads it, even after a crash of the machine, finds the old content or the new. Raises OSError where it
+    cannot be written; nothing is left then, and the old content stays.
+    """
+    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as opened:
+            for part in parts:
+                opened.write(part)
+            opened.flush()
+            os.fsync(opened.fileno())
+        partial.replace(file)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    sync_folder(file.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush to the disk which files a folder holds."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

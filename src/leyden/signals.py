@@ -1,0 +1,44 @@
+"""Being told to stop: by Ctrl-C, by a scheduler's SIGTERM, by SLURM's SIGUSR1 before it takes the machine away."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Stop(SystemExit):
+    """Raised where the process was told to stop. Ends it with status 128 + the signal's number, as a shell counts."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.signal = signal.Signals(number)
+
+
+@contextmanager
+def told_to_stop(handle: Callable[[int], None]) -> Iterator[None]:
+    """While this lasts, `handle` gets the numbers of signals that mean: stop. Does nothing outside the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        handle(number)
+
+    before = {number: signal.signal(number, handler) for number in stop_signals()}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+def stop_signals() -> list[signal.Signals]:
+    """SIGUSR1 means it under SLURM alone, where `sbatch --signal=USR1@60` sends it 60 s before the end."""
+    return [signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if os.environ.get("SLURM_JOB_ID") else [])]
+
+
+def stop(number: int) -> None:
+    """Stop at once."""
+    raise Stop(number)
