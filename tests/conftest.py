@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
@@ -121,3 +122,15 @@ def cifar_run(tmp_path_factory: pytest.TempPathFactory, tiny_cifar: Path) -> Pat
     completed = train(*overrides, f"paths.log_dir={logs}", f"paths.data_dir={tiny_cifar}")
     assert completed.returncode == 0, completed.stderr
     return only_folder(logs / "cifar10")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 300 kB, so that it can be filled."""
+    folder = tmp_path / "small_disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", folder], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("mounting a small tmpfs needs root, on Linux")
+    yield folder
+    subprocess.run(["umount", folder], check=True)

@@ -20,9 +20,10 @@ def write_whole(file: Path, *parts: bytes | memoryview) -> None:
             opened.flush()
             os.fsync(opened.fileno())
         partial.replace(file)
-    except BaseException:
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(file)) from error  # a full disk does not say where it is
+    finally:
         partial.unlink(missing_ok=True)
-        raise
     sync_folder(file.parent)
 
 

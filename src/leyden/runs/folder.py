@@ -168,8 +168,8 @@ class RunFolder:
         """
         if self.path.absolute() not in CLAIMED or not (self.path / "result.json").is_file():
             return
-        result = self.result()
-        if result["status"] == "failed" and result["steps"] == 0:
+        result, replayable = self.result(), (self.path / "nonfinite.ckpt").is_file()
+        if result["status"] == "failed" and result["steps"] == 0 and not replayable:
             shutil.rmtree(self.path, ignore_errors=True)
             with suppress(OSError):  # other runs are in it
                 self.path.parent.rmdir()

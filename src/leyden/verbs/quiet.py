@@ -1,6 +1,7 @@
-"""Silences what Lightning says to other people. Imported by the verbs that train or test."""
+"""Silences what libraries say to other people. Imported by the verbs that train or test."""
 
 import logging
+import threading
 import warnings
 
 import lightning.pytorch  # noqa: F401  (sets the level of its loggers when it is imported)
@@ -12,3 +13,12 @@ warnings.filterwarnings("ignore", message=r".*LeafSpec.* is deprecated")
 warnings.filterwarnings("ignore", message=r"The number of training batches .* is smaller than the logging interval")
 warnings.filterwarnings("ignore", message=r"Checkpoint directory .* exists and is not empty")
 warnings.filterwarnings("ignore", message=r"The `srun` command is available on your system but is not used")
+
+
+def _of_threads(error: threading.ExceptHookArgs) -> None:
+    """TensorBoard's writing thread hands its error, a full disk say, to the next write: it need not be said twice."""
+    if not (type(error.thread).__name__ == "_AsyncWriterThread" and issubclass(error.exc_type, OSError)):
+        threading.__excepthook__(error)
+
+
+threading.excepthook = _of_threads

@@ -9,11 +9,13 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.utils.data import DataLoader
 
 from leyden.config.build import build_trainer
 from leyden.config.rebuild import rebuild
 from leyden.errors import UserError
 from leyden.runs.folder import RunFolder
+from leyden.training.callbacks.guard import norms
 from leyden.training.checkpoint_io import load_checkpoint
 from leyden.verbs import quiet  # noqa: F401
 from leyden.verbs.report import show
@@ -44,7 +46,8 @@ def replay(folder: str) -> dict[str, Any]:
         devices=1,
         strategy="auto",
     )
-    trainer.fit(trained.model.train(), train_dataloaders=[stopped["batch"]])
+    batches: Any = [stopped["batch"]]
+    trainer.fit(trained.model.train(), DataLoader(batches, batch_size=None))
     table = Table("gradient of", "norm then", "norm now", box=None, pad_edge=False, header_style="bold")
     for name, norm in watch.norms.items():
         table.add_row(name, f"{stopped['gradient_norms'].get(name, math.nan):.6g}", f"{norm:.6g}")
@@ -73,4 +76,4 @@ class Watch(Callback):
         self.loss = float(loss)
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
-        self.norms = {name: float(p.grad.norm()) for name, p in pl_module.named_parameters() if p.grad is not None}
+        self.norms = norms(pl_module)

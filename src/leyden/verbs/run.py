@@ -14,6 +14,7 @@ from leyden.runs.folder import RunFolder
 from leyden.runs.provenance import differences
 from leyden.runs.record import Record
 from leyden.training import SupervisedModule, TensorDataModule
+from leyden.training.callbacks.hooks import only_own_hooks
 from leyden.training.loggers import CSVLogger, TensorBoardLogger
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 COMPARED = ("seed", "model", "data", "optimizer", "scheduler", "trainer")
 
 
+@only_own_hooks
 class Run(Callback):
     """Tells the loggers what one compares runs by, the provenance what is used, and the terminal what begins.
 

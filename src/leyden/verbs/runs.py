@@ -91,7 +91,7 @@ def _result(file: Path) -> dict[str, Any]:
         )
         if result["status"] == "running" and not RunFolder(file.parent).is_locked():
             result["status"] = "killed"
-    except (ValueError, TypeError, KeyError, OSError):
+    except (ValueError, TypeError, KeyError, OSError, RecursionError):
         result = unknown
     return dict(result) | {"path": file.parent, "folder": str(file.parent)}
 

@@ -63,9 +63,9 @@ def train(config: DictConfig, resumed: Resumed | None = None) -> float | None:
             if is_first_process():
                 print(f"interrupted: {line}", file=sys.stderr)
             raise
-        except NonFiniteError as error:
-            told = UserError(f"{error}; leyden replay {run} trains that step again, guard=off trains on")
-            record.stopped(told, str(told))
+        except (NonFiniteError, OSError) as error:
+            told = UserError(said_of(error, run))
+            record.stopped(error, str(told))
             raise told from error
         except BaseException as error:
             record.stopped(error, explain(error) or f"{type(error).__name__}: {error}".splitlines()[0])
@@ -138,6 +138,16 @@ def guards(config: DictConfig) -> list[Guard]:
     if chosen not in ("on", "off"):
         raise UserError(f"guard={chosen}: choose one of on, off")
     return [Guard(config.paths.run_dir)] if chosen == "on" else []
+
+
+def said_of(error: NonFiniteError | OSError, run: RunFolder) -> str:
+    """What went wrong with the numbers or the disk of a training, and what can be done now."""
+    if not run.path.is_dir():
+        return f"{run} is gone: its training was stopped, and writes nothing more"
+    if isinstance(error, NonFiniteError):
+        return f"{error}; leyden replay {run} trains that step again, guard=off trains on"
+    goes_on = f"; python train.py resume={run} goes on" if (run.checkpoints / "last.ckpt").is_file() else ""
+    return f"{run}: {error}{goes_on}"
 
 
 def said_of_stop(error: Stop, run: RunFolder) -> str:

@@ -8,7 +8,10 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
+from leyden.training.callbacks.hooks import only_own_hooks
 
+
+@only_own_hooks
 class Best(Checkpoint):
     """Follows the metric `monitor`, of which the smallest (`mode` min) or largest (max) value is the best.
 

@@ -2,16 +2,17 @@
 
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
-from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
 from leyden.errors import UserError
+from leyden.training.callbacks.hooks import only_own_hooks
 from leyden.training.checkpoint_io import write_checkpoint
 
 
@@ -19,8 +20,10 @@ class NonFiniteError(UserError):
     """A loss or a gradient is NaN or infinite."""
 
 
+@only_own_hooks
 class Guard(Callback):
-    """Raises `NonFiniteError` before a step whose loss or gradient is NaN or infinite: the weights are still good.
+    """Raises `NonFiniteError` at the step whose loss or gradient is NaN or infinite. A bad gradient is not taken: the
+    weights stay good.
 
     What the step was made of is kept in `dirpath` as `nonfinite.ckpt` (`nonfinite-1.ckpt` by the process of rank 1):
     step, epoch, learning rates, loss, the norm of every parameter's gradient, the batch as the model got it, the
@@ -32,48 +35,59 @@ class Guard(Callback):
 
     def __init__(self, dirpath: str | os.PathLike[str]) -> None:
         self.folder = Path(dirpath)
-        self._batch: Any = None
-        self._batch_idx = 0
-        self._loss = torch.zeros(())
+        self._bad: dict[str, float] | None = None  # the norms of the gradients of a step that was not taken
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self.folder = trainer.strategy.broadcast(self.folder)  # only the first process knows the run folder
         self._scales = getattr(trainer.precision_plugin, "scaler", None) is not None
-
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        self._batch, self._batch_idx = batch, batch_idx
-
-    def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
-        self._loss = loss.detach()
+        device = trainer.strategy.root_device
+        self._found, self._one = torch.zeros(1, device=device), torch.ones(1, device=device)
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
-        if not math.isfinite(self._loss.item()) or not (self._scales or are_finite(gradients(optimizer))):
-            raise NonFiniteError(self._report(trainer, pl_module, optimizer))
+        if not (self._scales or self._are_finite(gradients(optimizer))):
+            self._bad = norms(pl_module)
+            optimizer.zero_grad()  # without gradients the step changes nothing
 
-    def _report(self, trainer: Trainer, model: LightningModule, optimizer: Optimizer) -> str:
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        loss = outputs["loss"] if isinstance(outputs, Mapping) else outputs
+        if self._bad is not None or (loss is not None and not math.isfinite(loss.item())):
+            raise NonFiniteError(self._report(trainer, pl_module, float(loss), batch, batch_idx))
+
+    def _are_finite(self, gradients: list[Tensor]) -> bool:
+        """Whether no value is NaN or infinite. Lets them as they are: they are multiplied by one."""
+        try:  # what a GradScaler asks with: one call for all, four times as fast as a sum of each
+            torch._amp_foreach_non_finite_check_and_unscale_(gradients, self._found, self._one)
+            return not self._found.item()
+        except (RuntimeError, NotImplementedError):  # of several types or devices, or sparse
+            return all(math.isfinite(gradient.sum().item()) for gradient in gradients)
+
+    def _report(self, trainer: Trainer, model: LightningModule, loss: float, batch: Any, batch_idx: int) -> str:
         """What went wrong, in one line; all of it goes into the file."""
-        norms = {name: float(p.grad.norm()) for name, p in model.named_parameters() if p.grad is not None}
-        worst = max(norms, key=lambda name: (not math.isfinite(norms[name]), norms[name]))
+        gradient_norms, taken = self._bad or norms(model), self._bad is None
+        worst = max(gradient_norms, key=lambda name: (not math.isfinite(gradient_norms[name]), gradient_norms[name]))
+        rates = [float(group["lr"]) for group in trainer.optimizers[0].param_groups]
         found = {
-            "step": trainer.global_step,
+            "step": trainer.global_step - 1,
             "epoch": trainer.current_epoch,
-            "batch_idx": self._batch_idx,
-            "loss": float(self._loss) * trainer.accumulate_grad_batches,
-            "learning_rates": [float(group["lr"]) for group in optimizer.param_groups],
-            "gradient_norms": norms,
-            "largest_gradient_norm": norms[worst],
+            "batch_idx": batch_idx,
+            "loss": loss * trainer.accumulate_grad_batches,
+            "learning_rates": rates,
+            "gradient_norms": gradient_norms,
+            "largest_gradient_norm": gradient_norms[worst],
             "indices": getattr(trainer.train_dataloader, "indices", None),
-            "batch": self._batch,
+            "batch": batch,
             "state_dict": model.state_dict(),
         }
         rank = trainer.global_rank
         file = self.folder / (f"nonfinite-{rank}.ckpt" if rank else "nonfinite.ckpt")
         write_checkpoint(found, file)
-        rates = ", ".join(f"{rate:g}" for rate in found["learning_rates"])
         return (
-            f"step {found['step']:,} (epoch {found['epoch']}, batch {self._batch_idx}): the loss is {found['loss']:g}, "
-            f"the norm of the gradient of {worst} is {norms[worst]:g}, the learning rate {rates}; "
-            f"{os.path.relpath(file)} has the batch, the weights are those before the step"
+            f"step {found['step']:,} (epoch {found['epoch']}, batch {batch_idx}): the loss is {found['loss']:g}, the "
+            f"norm of the gradient of {worst} is {gradient_norms[worst]:g}, the learning rate "
+            f"{', '.join(f'{rate:g}' for rate in rates)}; {os.path.relpath(file)} has the batch and the weights "
+            + ("after the step, whose gradient was finite" if taken else "before the step, which was not taken")
         )
 
 
@@ -81,8 +95,6 @@ def gradients(optimizer: Optimizer) -> list[Tensor]:
     return [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
 
 
-def are_finite(tensors: list[Tensor]) -> bool:
-    """Whether no value is NaN or infinite, asked as cheaply as the device allows: one wait for all on a GPU."""
-    if tensors and tensors[0].is_cuda:
-        return math.isfinite(get_total_norm(tensors).item())
-    return all(math.isfinite(tensor.sum().item()) for tensor in tensors)
+def norms(model: LightningModule) -> dict[str, float]:
+    """The norm of the gradient of each parameter."""
+    return {name: float(p.grad.norm()) for name, p in model.named_parameters() if p.grad is not None}

@@ -15,12 +15,14 @@ from torch.utils._pytree import tree_leaves
 
 from leyden.files import sync_folder
 from leyden.signals import Stop, told_to_stop
+from leyden.training.callbacks.hooks import only_own_hooks
 from leyden.training.exact import process_state, restore_process_state
 from leyden.training.loggers import CSVLogger
 
 VALIDATION_SECONDS = 5.0  # how long one that has begun may go on when the process is told to stop
 
 
+@only_own_hooks
 class LastCheckpoint(Checkpoint):
     """Keeps `last.ckpt` in `dirpath`, and the one before it as `previous.ckpt`. A training that goes on from there ends
     with the same weights and the same curves, to the last bit, as one that was never stopped.

@@ -13,10 +13,12 @@ from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as LiveProgress
 
 from leyden.training.callbacks.best import Best
+from leyden.training.callbacks.hooks import only_own_hooks
 
 log = logging.getLogger(__name__)
 
 
+@only_own_hooks
 class Progress(ProgressBar):
     """One line for the whole training: epoch, loss, what a callback `Best` follows, steps per second, time left.
 
