@@ -4,7 +4,9 @@
 #SBATCH --ntasks-per-node=4
 #SBATCH --gpus-per-node=4
 #SBATCH --cpus-per-task=4
+#SBATCH --signal=USR1@60 --requeue --open-mode=append
 set -euo pipefail
+# A minute before its time is over, the run saves, and SLURM queues the job again: it goes on in the same folder.
 # Lightning reads rank and size from srun: one task for each GPU, and the Trainer told the same numbers.
 srun .venv/bin/python train.py trainer=ddp trainer.num_nodes="$SLURM_NNODES" \
   trainer.devices="$SLURM_NTASKS_PER_NODE" "$@"

@@ -15,6 +15,8 @@ from safetensors.torch import save_file
 
 from leyden.cli import main
 
+pytest_plugins = ["slurm_cluster"]
+
 PROJECT = Path(__file__).parents[1]
 CONFIGS = PROJECT / "configs"
 EXPERIMENTS = sorted(file.stem for file in (CONFIGS / "experiment").glob("*.yaml"))
@@ -133,4 +135,4 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if mounted.returncode:
         pytest.skip("mounting a small tmpfs needs root, on Linux")
     yield folder
-    subprocess.run(["umount", folder], check=True)
+    subprocess.run(["umount", "--lazy", folder], check=True)  # logs in it may still be open

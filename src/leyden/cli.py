@@ -3,7 +3,7 @@
 import importlib
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -41,17 +41,24 @@ def main(arguments: Sequence[str] | None = None, project: Path | None = None) ->
 
 
 def _train(words: Sequence[str], project: Path | None) -> None:
-    """`resume=`, `rerun=` and `join=` take their config from a run folder; all else is composed from configs/."""
+    """Train, and answer where the process is told to stop."""
+    given = dict(word.split("=", 1) for word in words if "=" in word)
     with told_to_stop(stop):
-        _train_or_go_on(words, project)
+        try:
+            _train_or_go_on(words, given, project)
+        except Stop as told:
+            from leyden.runs.record import answer_before_it_began
+
+            answer_before_it_began(told, given.get("resume"))
+            raise
 
 
-def _train_or_go_on(words: Sequence[str], project: Path | None) -> None:
+def _train_or_go_on(words: Sequence[str], given: Mapping[str, str], project: Path | None) -> None:
+    """`resume=`, `rerun=` and `join=` take their config from a run folder; all else is composed from configs/."""
     from leyden.config.app import project_folder, run
 
     project = (project or project_folder(Path.cwd())).resolve()
     sys.argv = [str(project / "train.py"), *words]  # what Lightning may start further processes with
-    given = dict(word.split("=", 1) for word in words if "=" in word)
     for verb in ("resume", "join"):
         if verb in given:
             others = [word for word in words if not word.startswith(f"{verb}=")]
@@ -70,7 +77,6 @@ def train_task(config: "DictConfig") -> float | None:
     from hydra.types import RunMode
 
     from leyden.runs.folder import RunFolder
-    from leyden.runs.record import interrupted_before_it_began
     from leyden.runs.slurm import folder_of_requeued_job
 
     run = RunFolder(config.paths.run_dir)
@@ -87,9 +93,6 @@ def train_task(config: "DictConfig") -> float | None:
             raise  # the other jobs go on
         run.discard_if_not_begun()
         _fail(error)
-    except Stop:
-        interrupted_before_it_began(run)
-        raise
 
 
 def _overview() -> str:

@@ -9,11 +9,15 @@ from types import FrameType
 
 
 class Stop(SystemExit):
-    """Raised where the process was told to stop. Ends it with status 128 + the signal's number, as a shell counts."""
+    """Raised where the process was told to stop. Ends it with status 128 + the signal's number, as a shell counts.
+
+    `answered` tells whether the run says so already, and whether SLURM knows, where it asked.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)
         self.signal = signal.Signals(number)
+        self.answered = False
 
 
 @contextmanager

@@ -59,7 +59,7 @@ def changed(run: RunFolder, overrides: Mapping[str, str]) -> DictConfig:
 
     It is the config before its interpolations were resolved, so that what refers to a key follows it.
     """
-    use_paths_of(_project_of(run))
+    use_paths_of(project_of(run))
     config = run.unresolved_config()
     for key, text in sorted(overrides.items(), key=lambda override: override[0].count(".")):  # groups first
         keys = full_keys(OmegaConf.to_container(config))
@@ -74,7 +74,7 @@ def changed(run: RunFolder, overrides: Mapping[str, str]) -> DictConfig:
     return config
 
 
-def _project_of(run: RunFolder) -> Path:
+def project_of(run: RunFolder) -> Path:
     """The project that the run's folder is in or, for runs that are kept elsewhere, the one that we are in."""
     try:
         return project_folder(run.path.resolve())
@@ -84,7 +84,7 @@ def _project_of(run: RunFolder) -> Path:
 
 def _composed_group(run: RunFolder, group: str, option: str) -> DictConfig:
     """What `group=option` would have been in this run."""
-    configs = _project_of(run) / "configs"
+    configs = project_of(run) / "configs"
     words = checked_words([*run.overrides(without=[group]), f"{group}={option}"], configs)
     try:
         with initialize_config_dir(str(configs), version_base="1.3"):

@@ -12,7 +12,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from leyden.runs.folder import RunFolder, claim
+from leyden.runs.folder import CLAIMED, RunFolder, claim
 from leyden.runs.processes import is_first_process
 from leyden.runs.provenance import provenance, uncommitted_changes
 from leyden.runs.record import Record
@@ -46,6 +46,7 @@ class KeepRunFolder(Callback):
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         run = RunFolder(config.hydra.runtime.output_dir)
+        CLAIMED.add(run.path.absolute())
         if not is_first_process() or (run.path / "config.yaml").is_file():  # SLURM has started the job again
             return
         (main,) = (source.path for source in config.hydra.runtime.config_sources if source.provider == "main")

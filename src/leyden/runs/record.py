@@ -1,5 +1,7 @@
 """The story of one training as `result.json` tells it, from its start to its end."""
 
+import signal
+import sys
 import time
 import traceback
 from collections.abc import Mapping
@@ -7,8 +9,11 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from leyden.runs.folder import FORMAT, RunFolder
+from leyden.errors import UserError
+from leyden.runs.folder import CLAIMED, FORMAT, RunFolder
 from leyden.runs.processes import is_first_process
+from leyden.runs.slurm import job_id, requeue
+from leyden.signals import Stop
 
 
 class Record:
@@ -98,8 +103,23 @@ class Record:
             self.run.write_result(self.result)
 
 
-def interrupted_before_it_began(run: RunFolder) -> None:
-    """Let the result say so where a process was told to stop while it was still starting."""
-    result = run.result()
-    if is_first_process() and result["status"] == "running":
-        run.write_result(result | {"status": "interrupted", "error": "told to stop before the training began"})
+def answer(stop: Stop, run: RunFolder) -> str:
+    """What is said of being told to stop. SLURM, where it wants its machine, is asked to queue the job again."""
+    stop.answered = True
+    if stop.signal == signal.SIGUSR1 and is_first_process() and requeue():
+        return f"SLURM needs the machine; job {job_id()} is queued again, and goes on in {run}"
+    return f"told to stop by {stop.signal.name}; python train.py resume={run} goes on"
+
+
+def answer_before_it_began(stop: Stop, resumed: str | None) -> None:
+    """Answer where a process was told to stop while it was still starting, and let the result of a new run say so."""
+    if stop.answered or not is_first_process():
+        return
+    for run in map(RunFolder, [resumed] if resumed else CLAIMED):
+        with suppress(UserError):  # a sweep's folder has no result
+            result = run.result()
+            if resumed or result["status"] in ("running", "interrupted"):
+                line = answer(stop, run)
+                print(f"interrupted: {line}", file=sys.stderr)
+                if result["status"] == "running":
+                    run.write_result(result | {"status": "interrupted", "error": line})

@@ -8,13 +8,15 @@ from pathlib import Path
 from hydra.core.utils import configure_log
 from omegaconf import DictConfig, OmegaConf
 
-from leyden.config.rebuild import changed
+from leyden.config.rebuild import changed, project_of
 from leyden.config.targets import trusted_project
 from leyden.errors import UserError
 from leyden.runs.folder import RunFolder
 from leyden.runs.processes import is_first_process
+from leyden.runs.provenance import provenance
 from leyden.training.checkpoint_io import load_checkpoint
-from leyden.verbs.train import Resumed, train
+from leyden.verbs.run import Resumed
+from leyden.verbs.train import train
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +41,8 @@ def resume(folder: str, words: Sequence[str]) -> None:
         log_again(run)
     checkpoint = last_whole_checkpoint(run)
     composed = OmegaConf.to_yaml(config)
-    train(config, Resumed(result, checkpoint, begun=lambda: run.keep_overrides(composed, words)))
+    made_of = provenance(project_of(run), [f"resume={run}", *words], config.seed)
+    train(config, Resumed(result, checkpoint, made_of, begun=lambda: run.keep_overrides(composed, words)))
 
 
 def last_whole_checkpoint(run: RunFolder) -> Path | None:
@@ -70,7 +73,7 @@ def join(folder: str, words: Sequence[str]) -> None:
     """Train as one more process of a run that another process has begun (see `leyden.verbs.children`)."""
     run = RunFolder.open(folder)
     checkpoint = next((Path(word.partition("=")[2]) for word in words if word.startswith("checkpoint=")), None)
-    train(run.config(), Resumed({}, checkpoint) if checkpoint else None)
+    train(run.config(), Resumed({}, checkpoint, {}) if checkpoint else None)
 
 
 def _is_done(epochs: int, steps: int, trainer: DictConfig) -> bool:

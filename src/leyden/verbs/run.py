@@ -3,7 +3,10 @@
 import logging
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,24 +22,33 @@ from leyden.training.loggers import CSVLogger, TensorBoardLogger
 
 log = logging.getLogger(__name__)
 
+
+@dataclass(frozen=True)
+class Resumed:
+    """A run that goes on: from `checkpoint`, or from its start where it had none. `result` is what it had come to,
+    `provenance` what it is made of now, and `begun` is called when nothing can be wrong with its config any more."""
+
+    result: Mapping[str, Any]
+    checkpoint: Path | None
+    provenance: Mapping[str, Any]
+    begun: Callable[[], None] = lambda: None
+
+
 COMPARED = ("seed", "model", "data", "optimizer", "scheduler", "trainer")
 
 
 @only_own_hooks
 class Run(Callback):
-    """Tells the loggers what one compares runs by, the provenance what is used, and the terminal what begins.
+    """Tells the loggers what one compares runs by, the provenance what is used, and the terminal what begins."""
 
-    `resumed` is called when a run that goes on has truly begun again; None for a new run.
-    """
-
-    def __init__(self, config: DictConfig, record: Record, resumed: Callable[[], None] | None) -> None:
+    def __init__(self, config: DictConfig, record: Record, resumed: Resumed | None) -> None:
         self.config = config
         self.record = record
         self.folder = record.run
         self.resumed = resumed
+        self._begun = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        going_on = f" from step {trainer.global_step:,} on" if self.resumed else ""
         self.begin(trainer)
         if not trainer.is_global_zero:
             return
@@ -47,18 +59,26 @@ class Run(Callback):
         for logger in trainer.loggers:
             logger.log_hyperparams({group: resolved.get(group) for group in compared})
         data = trainer.datamodule  # type: ignore[attr-defined]
-        self.folder.write_provenance(
-            {
-                "data": data.fingerprint() if isinstance(data, TensorDataModule) else None,
-                "devices": device_names(trainer),
-                "deterministic": torch.are_deterministic_algorithms_enabled(),
-                "threads": torch.get_num_threads(),
-            }
-        )
-        if self.config.rerun:
-            self._say_what_differs(RunFolder(self.config.rerun))
+        facts: dict[str, Any] = {
+            "data": data.fingerprint() if isinstance(data, TensorDataModule) else None,
+            "devices": device_names(trainer),
+            "deterministic": torch.are_deterministic_algorithms_enabled(),
+            "threads": torch.get_num_threads(),
+        }
+        before = self.folder.provenance() or {}
+        if self.resumed:
+            when = datetime.now().isoformat(timespec="seconds")
+            lines = said_to_differ("when it began", before, {**self.resumed.provenance, **facts})
+            again = {"when": when, "step": trainer.global_step, "differences": lines}
+            again |= {key: self.resumed.provenance[key] for key in ("command", "code")}
+            facts = {"resumed": [*before.get("resumed", []), again]}
+        elif self.config.rerun:
+            first = RunFolder(self.config.rerun)
+            said_to_differ(f"in {first}", first.provenance() or {}, before | facts)
+        self.folder.write_provenance(facts)
         count = sum(parameter.numel() for parameter in pl_module.parameters())
         where = f"{trainer.world_size} x {trainer.strategy.root_device.type}"
+        going_on = f" from step {trainer.global_step:,} on" if self.resumed else ""
         name = type(pl_module).__name__
         log.info(f"{self.config.name}: training {name} ({count:,} parameters) on {where}{going_on}, in {self.folder}")
         if not trainer.fast_dev_run and (trainer.check_val_every_n_epoch or 1) > (trainer.max_epochs or 1) > 0:  # type: ignore[attr-defined]
@@ -67,10 +87,10 @@ class Run(Callback):
     def begin(self, trainer: Trainer) -> None:
         """Nothing can be wrong with the config any more. To call again does nothing."""
         self.record.begun()
-        if self.resumed is None or not trainer.is_global_zero:
+        if self.resumed is None or self._begun or not trainer.is_global_zero:
             return
-        self.resumed()
-        self.resumed = None
+        self._begun = True
+        self.resumed.begun()
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger | CSVLogger):
                 logger.continue_from(trainer.global_step)
@@ -81,12 +101,13 @@ class Run(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.record.result |= state_dict
 
-    def _say_what_differs(self, first: RunFolder) -> None:
-        """Between what the run that is run again was made of, and what this one is."""
-        before, now = first.provenance(), self.folder.provenance()
-        if before is not None and now is not None:
-            for line in differences(before, now):
-                log.warning(f"not as in {first}: {line}")
+
+def said_to_differ(where: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Between what a run was made of and what this one is, said in the log; nothing where that was not kept."""
+    lines = differences(before, now) if before else []
+    for line in lines:
+        log.warning(f"not as {where}: {line}")
+    return lines
 
 
 def device_names(trainer: Trainer) -> list[str]:

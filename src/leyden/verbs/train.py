@@ -1,12 +1,8 @@
 """Train a model, test its best checkpoint, and leave all of it in the run folder."""
 
-import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
@@ -20,8 +16,7 @@ from leyden.errors import UserError
 from leyden.runs.checkpoint import check_hyperparameters, init_weights, load_weights
 from leyden.runs.folder import RunFolder
 from leyden.runs.processes import is_first_process
-from leyden.runs.record import Record
-from leyden.runs.slurm import job_id, requeue
+from leyden.runs.record import Record, answer
 from leyden.signals import Stop, stop, told_to_stop
 from leyden.training.callbacks import Best, Guard, NonFiniteError
 from leyden.training.checkpoint_io import load_checkpoint
@@ -29,19 +24,9 @@ from leyden.training.loggers import TensorBoardLogger
 from leyden.verbs import quiet  # noqa: F401
 from leyden.verbs.children import joined_by_children
 from leyden.verbs.report import print_report
-from leyden.verbs.run import Run
+from leyden.verbs.run import Resumed, Run
 
 ALL_THREADS = torch.get_num_threads()
-
-
-@dataclass(frozen=True)
-class Resumed:
-    """A run that goes on: from `checkpoint`, or from its start where it had none. `result` is what it had come to,
-    `begun` is called when nothing can be wrong with its config any more."""
-
-    result: Mapping[str, Any]
-    checkpoint: Path | None
-    begun: Callable[[], None] = lambda: None
 
 
 def train(config: DictConfig, resumed: Resumed | None = None) -> float | None:
@@ -58,7 +43,7 @@ def train(config: DictConfig, resumed: Resumed | None = None) -> float | None:
         try:
             _train(config, record, resumed)
         except Stop as error:
-            line = said_of_stop(error, run)
+            line = answer(error, run)
             record.stopped(error, line)
             if is_first_process():
                 print(f"interrupted: {line}", file=sys.stderr)
@@ -91,7 +76,7 @@ def _train(config: DictConfig, record: Record, resumed: Resumed | None) -> None:
         callbacks = build_all(config, "callbacks")
         watching = [callback for callback in callbacks if isinstance(callback, Best)]
         best = watching[0] if watching else Best(config.monitor.metric, config.monitor.mode)
-        follow = Run(config, record, resumed.begun if resumed else None)
+        follow = Run(config, record, resumed)
         trainer = build_trainer(
             config,
             callbacks=[*callbacks, *([] if watching else [best]), *guards(config), follow],
@@ -148,10 +133,3 @@ def said_of(error: NonFiniteError | OSError, run: RunFolder) -> str:
         return f"{error}; leyden replay {run} trains that step again, guard=off trains on"
     goes_on = f"; python train.py resume={run} goes on" if (run.checkpoints / "last.ckpt").is_file() else ""
     return f"{run}: {error}{goes_on}"
-
-
-def said_of_stop(error: Stop, run: RunFolder) -> str:
-    """Why a training was interrupted, and how it goes on: by itself, where SLURM has asked for its machine back."""
-    if error.signal == signal.SIGUSR1 and is_first_process() and requeue():
-        return f"SLURM needs the machine; job {job_id()} is queued again, and goes on in {run}"
-    return f"told to stop by {error.signal.name}; python train.py resume={run} goes on"
