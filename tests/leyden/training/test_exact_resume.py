@@ -78,8 +78,7 @@ def fit(
 
     class Continue(Callback):
         def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-            if checkpoint:
-                logger.continue_from(trainer.global_step)
+            logger.continue_from(trainer.global_step)
 
     trainer = Trainer(
         accelerator="cpu",
@@ -136,7 +135,7 @@ def test_stopped_at_any_step_it_ends_as_if_it_had_not_been(case: str, tmp_path: 
     whole = fit(tmp_path / "whole", make, **arguments)
     steps = torch.load(tmp_path / "whole" / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
     assert len(whole[1].splitlines()) > 2
-    for step in range(steps):
+    for step in range(0, steps, 1 if case == "as by default" else 3):
         assert_same(whole, stopped_and_resumed(tmp_path / str(step), make, step, **arguments))
 
 
@@ -209,6 +208,26 @@ def test_told_twice_it_stops_at_once_and_keeps_what_it_had(tmp_path: Path) -> No
     with pytest.raises(Stop, match="130"):
         fit(tmp_path, net, Twice(2))
     assert not (tmp_path / "checkpoints" / "last.ckpt").exists()
+
+
+class TellInValidation(Callback):
+    def on_validation_batch_start(self, trainer: Trainer, *args: Any) -> None:
+        if trainer.current_epoch == 1 and not trainer.sanity_checking:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize(("patience", "step"), [(5.0, 8), (-1.0, None)])
+def test_told_in_a_validation_it_waits_for_its_end_but_not_for_long(
+    patience: float, step: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`step` is that of the checkpoint it leaves."""
+    monkeypatch.setattr("leyden.training.callbacks.last.VALIDATION_SECONDS", patience)
+    whole = fit(tmp_path / "whole", net)
+    with pytest.raises(Stop, match="143"):
+        fit(tmp_path / "part", net, TellInValidation())
+    last = tmp_path / "part" / "checkpoints" / "last.ckpt"
+    assert (torch.load(last, weights_only=True)["global_step"] if last.exists() else None) == step
+    assert_same(whole, fit(tmp_path / "part", net, checkpoint=last if step else None))
 
 
 def test_the_last_two_checkpoints_are_kept_at_the_steps_that_are_asked_for(tmp_path: Path) -> None:

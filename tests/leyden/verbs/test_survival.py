@@ -74,12 +74,30 @@ def test_told_to_stop_it_saves_and_says_how_it_goes_on(number: signal.Signals, t
     _, errors = process.communicate(timeout=60)
     folder = only_folder(tmp_path / "xor")
     told = f"told to stop by {number.name}; python train.py resume={os.path.relpath(folder, PROJECT)} goes on"
-    assert (process.returncode, errors) == (128 + number, f"interrupted: {told}\n")
+    assert process.returncode == 128 + number
+    assert errors == f"saving after this batch; once more stops at once\ninterrupted: {told}\n"
     ended = result(folder)
     assert (ended["status"], ended["error"]) == ("interrupted", told)
     assert ended["last_checkpoint"] == "checkpoints/last.ckpt"
     step = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
     assert step == ended["steps"] > 0
+
+
+def test_of_two_processes_one_is_told_and_both_go_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    words = "experiment=sine", "trainer=ddp_cpu", "trainer.max_epochs=6", "trainer.check_val_every_n_epoch=2"
+    process = started(*words, "+callbacks.progress.plain_seconds=0.1", f"paths.log_dir={tmp_path}/part")
+    assert process.stdout is not None
+    while "epoch" not in process.stdout.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    folder = only_folder(tmp_path / "part" / "sine")
+    assert process.returncode == 143
+    assert 0 < int(str(result(folder)["steps"])) < 600
+    for command in ([f"resume={folder}"], [*words, f"paths.log_dir={tmp_path}/whole"]):
+        _, errors = (process := started(*command)).communicate(timeout=120)
+        assert process.returncode == 0, errors
+    assert_same(folder, only_folder(tmp_path / "whole" / "sine"))
 
 
 def test_told_to_stop_while_it_starts_it_says_so_and_goes_on_from_the_beginning(whole: Path, tmp_path: Path) -> None:

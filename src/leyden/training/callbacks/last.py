@@ -55,7 +55,8 @@ class LastCheckpoint(Checkpoint):
         self._between_epochs = False
         self._written = False  # a save is waiting for the next batch to begin
         self._step = self._saved_step = 0
-        self._saved_at = self._next_save = math.inf
+        self._next_save = math.inf
+        self._speaks = True
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self.folder = trainer.strategy.broadcast(self.folder)  # only the first process knows the run folder
@@ -66,6 +67,7 @@ class LastCheckpoint(Checkpoint):
             restore_process_state(states[trainer.global_rank], pl_module)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._speaks = trainer.is_global_zero
         self._handlers.enter_context(told_to_stop(self._tell))
         # Lightning 2.6 forgets where loaders were if a scheduler has asked for the number of steps.
         for loader, state in zip(_loaders(trainer), self._places, strict=False):
@@ -140,6 +142,8 @@ class LastCheckpoint(Checkpoint):
         if self._told is not None:
             raise Stop(number)
         self._told, self._told_at = number, time.monotonic()
+        if self._speaks:  # in a signal handler nothing may be buffered
+            os.write(2, b"saving after this batch; once more stops at once\n")
 
     def _stop_if_told(self, trainer: Trainer) -> None:
         if _any_process(trainer, self._told is not None):
