@@ -85,7 +85,7 @@ def train_task(config: "DictConfig") -> float | None:
         from leyden.verbs.train import train
 
         if before := folder_of_requeued_job(Path(config.paths.log_dir), list(HydraConfig.get().overrides.task)):
-            resume(str(before), [])
+            resume(str(before), [], config.targets)
             return None
         return train(config)
     except Exception as error:

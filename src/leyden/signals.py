@@ -30,7 +30,8 @@ def told_to_stop(handle: Callable[[int], None]) -> Iterator[None]:
     def handler(number: int, frame: FrameType | None) -> None:
         handle(number)
 
-    before = {number: signal.signal(number, handler) for number in stop_signals()}
+    heard = [number for number in stop_signals() if signal.getsignal(number) is not signal.SIG_IGN]  # nohup, `&`
+    before = {number: signal.signal(number, handler) for number in heard}
     try:
         yield
     finally:

@@ -61,8 +61,17 @@ def test_a_checkpoint_that_is_code_or_cut_short(damage: Callable[[Path, Path], N
     assert not (run / "it_ran").exists()
 
 
-@pytest.mark.parametrize("key", ["model", "data", "optimizer", "trainer.profiler", "callbacks.last"])
-@pytest.mark.parametrize("target", ["os.system", "torch.os.system", "torch.hub.load", "lab.data.cifar10.os.system"])
+HARMFUL = (
+    *("os.system", "torch.os.system", "torch.hub.load", "lab.data.cifar10.os.system", "leyden.cli.main"),
+    *("torch.fx.graph_module._exec_with_source", "torch.ops.load_library", "torchvision.io.write_file"),
+    *("lightning.fabric.utilities.cloud_io._load", "lab.models.SimpleNet.load_from_checkpoint"),
+)
+KEYS = ("data", "optimizer", "trainer.profiler", "callbacks.last")
+
+
+@pytest.mark.parametrize(
+    ("key", "target"), [*(("model", target) for target in HARMFUL), *((key, "os.system") for key in KEYS)]
+)
 def test_a_config_that_calls_what_it_should_not(key: str, target: str, run: Path) -> None:
     for name in ("config.yaml", ".hydra/config.yaml"):
         config = yaml.safe_load((run / name).read_text())
@@ -81,6 +90,15 @@ def test_a_config_that_calls_what_it_should_not(key: str, target: str, run: Path
         assert said.startswith(f"{key}._target_")
         assert "is in none of the packages that are allowed" in said or "could run any code" in said
     assert not (run / "it_ran").exists()
+
+
+@pytest.mark.parametrize("word", ["targets=[os]", "--config-dir=/tmp", "+hydra.callbacks.x._target_=os.system"])
+def test_the_words_of_a_run_that_would_be_trusted_with_all(word: str, run: Path) -> None:
+    file = run / ".hydra" / "overrides.yaml"
+    file.write_text(yaml.safe_dump([*yaml.safe_load(file.read_text()), word]))
+    assert refused("train", f"rerun={run}").endswith(
+        f"its command holds {word}, which no run folder is trusted with: give it again"
+    )
 
 
 def test_a_log_config_that_calls_what_it_should_not(run: Path) -> None:
@@ -107,6 +125,8 @@ def test_a_page_of_aliases(run: Path) -> None:
 
 
 def test_what_is_nested_without_end(run: Path) -> None:
+    (run / "result.json").write_text('{"format": 1}')
+    assert "result.json is damaged: it does not say epochs, last_checkpoint" in refused("train", f"resume={run}")
     (run / "result.json").write_text("[" * 100_000)
     assert refused("train", f"resume={run}").startswith(f"{run}/result.json is damaged")
     assert "damaged" in called("runs", str(run)).stdout

@@ -41,7 +41,8 @@ def rebuild(folder: str, checkpoint: str | None = None, overrides: Mapping[str, 
     """
     run = RunFolder.open(folder)
     config = changed(run, overrides) if overrides else run.config()
-    config.targets = trusted_packages()
+    if "targets" not in (overrides or {}):
+        config.targets = trusted_packages()
     file = run.checkpoint_file(checkpoint)
     torch.set_num_threads(config.threads or torch.get_num_threads())
     content = load_checkpoint(file)
@@ -70,7 +71,8 @@ def changed(run: RunFolder, overrides: Mapping[str, str]) -> DictConfig:
             value = _composed_group(run, key, value)
         OmegaConf.update(config, key, value, merge=False)
     config.paths.run_dir = str(run.path.resolve())
-    config.targets = trusted_packages()
+    if "targets" not in overrides:
+        config.targets = trusted_packages()
     return config
 
 

@@ -11,12 +11,14 @@ from leyden.config.app import project_folder
 from leyden.errors import UserError
 
 PACKAGES = ("leyden", "lightning", "torch", "torchmetrics", "torchvision")
-# Of these packages, what loads or runs code that its arguments name.
+# Of these packages, classes that load or run code that their arguments name.
 REFUSED = (
-    *("torch.distributed", "torch.hub", "torch.jit", "torch.library", "torch.load", "torch.multiprocessing"),
-    *("torch.ops", "torch.package", "torch.serialization", "torch.testing", "torch.utils", "lightning.pytorch.cli"),
+    *("torch.distributed", "torch.fx", "torch.jit", "torch.library", "torch.multiprocessing", "torch.package"),
+    *("torch.testing", "torch.utils", "lightning.pytorch.cli", "leyden.runs", "leyden.verbs"),
 )
 ALLOWED = ("torch.utils.data",)
+# Where a function may be named; elsewhere in these packages only classes, whose making does little.
+FUNCTIONS = ("leyden.training", "torch.optim", "torchvision.models", "torchvision.transforms")
 
 
 def check_targets(config: Any, key: str, packages: Sequence[str]) -> None:
@@ -34,13 +36,17 @@ def check_targets(config: Any, key: str, packages: Sequence[str]) -> None:
             raise UserError(f"{where}._target_={target}: cannot be found ({reason})") from error
         defined = ".".join(filter(None, (getattr(found, "__module__", None), getattr(found, "__qualname__", None))))
         _check(where, defined or target, known, spelt=target)
+        if not isinstance(found, type) and not _is_below(defined, [*FUNCTIONS, *packages]):
+            raise UserError(f"{where}._target_={target}: is no class, and could run any code: it is not allowed")
 
 
 def trusted_project() -> Path:
-    """The project that we are in, or that this code is in. A run folder, and the project that it lies in, may come from
-    anywhere."""
+    """The project that we are in, or that this code is in. A run folder, and what it holds, may come from anywhere."""
+    here = Path.cwd()
+    if any((folder / "result.json").is_file() for folder in (here, *here.parents)):
+        return project_folder(Path(__file__))
     try:
-        return project_folder(Path.cwd())
+        return project_folder(here)
     except UserError:
         return project_folder(Path(__file__))
 
@@ -58,7 +64,8 @@ def _check(where: str, name: str, packages: Sequence[str], spelt: str = "") -> N
             f"{where}._target_: {is_what} is in none of the packages that are allowed ({', '.join(packages)}); "
             "targets in configs/train.yaml adds one"
         )
-    if _is_below(name, REFUSED) and not _is_below(name, ALLOWED):
+    private = any(part.startswith("_") for part in (spelt or name).split("."))
+    if private or (_is_below(name, REFUSED) and not _is_below(name, ALLOWED)):
         raise UserError(f"{where}._target_={spelt or name}: could run any code, and is never allowed")
 
 

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import shutil
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -59,21 +60,30 @@ class RunFolder:
             yield
             return
         with self.log.open("a") as file:  # the one file that is never written anew
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise UserError(f"{self} is being trained by another process: one folder, one training") from error
+            until = time.monotonic() + 1  # who only looks has it for an instant
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError as error:
+                    if time.monotonic() > until:
+                        message = f"{self} is being trained by another process: one folder, one training"
+                        raise UserError(message) from error
+                    time.sleep(0.05)
             for partial in [*self.path.glob(PARTIAL), *self.checkpoints.glob(PARTIAL)]:
                 partial.unlink(missing_ok=True)
             yield
 
     def is_locked(self) -> bool:
-        """Whether a process trains in this folder now."""
+        """Whether a process of this machine trains in this folder now."""
         try:
-            with self.locked():
-                return False
-        except (UserError, OSError):
+            with self.log.open() as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
             return True
+        except OSError:
+            pass
+        return False
 
     def unresolved_config(self) -> DictConfig:
         """The config as it was composed, interpolations and all; the resolved one where that was not kept."""
@@ -130,6 +140,8 @@ class RunFolder:
         except (ValueError, RecursionError) as error:
             raise UserError(f"{file} is damaged: {error}") from error
         _check_format(file, result.get("format") if isinstance(result, dict) else None)
+        if missing := {"status", "started", "steps", "epochs", "monitor", "last_checkpoint"} - result.keys():
+            raise UserError(f"{file} is damaged: it does not say {', '.join(sorted(missing))}")
         return result
 
     def write_provenance(self, facts: Mapping[str, Any]) -> None:
@@ -164,7 +176,7 @@ class RunFolder:
     def discard_if_not_begun(self) -> None:
         """Remove the folder of a training that failed before its first step, and the experiment's if that is empty.
 
-        Only a folder that this process has made is ever removed.
+        Only a folder that this process has made, and trained in alone, is ever removed.
         """
         if self.path.absolute() not in CLAIMED or not (self.path / "result.json").is_file():
             return

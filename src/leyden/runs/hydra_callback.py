@@ -29,9 +29,11 @@ class KeepRunFolder(Callback):
         with read_write(config), open_dict(config):
             if is_first_process():
                 words, log_dir = list(config.hydra.overrides.task), Path(config.paths.log_dir)
-                before = folder_of_requeued_job(log_dir, words)
-                config.hydra.run.dir = str(before) if before else _claimed(config.hydra.run.dir)
-                keep_folder_of_job(log_dir, words, Path(config.hydra.run.dir))
+                if before := folder_of_requeued_job(log_dir, words):
+                    config.hydra.run.dir, config.hydra.output_subdir = str(before), None  # its own record stays
+                else:
+                    config.hydra.run.dir = _claimed(config.hydra.run.dir)
+                    keep_folder_of_job(log_dir, words, Path(config.hydra.run.dir))
             else:
                 config.hydra.run.dir = _temporary_folder()
                 config.hydra.output_subdir = None
@@ -46,8 +48,10 @@ class KeepRunFolder(Callback):
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         run = RunFolder(config.hydra.runtime.output_dir)
+        if not is_first_process():
+            return
         CLAIMED.add(run.path.absolute())
-        if not is_first_process() or (run.path / "config.yaml").is_file():  # SLURM has started the job again
+        if (run.path / "config.yaml").is_file():  # SLURM has started the job again
             return
         (main,) = (source.path for source in config.hydra.runtime.config_sources if source.provider == "main")
         project = Path(urlparse(main).path).parent

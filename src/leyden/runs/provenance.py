@@ -96,7 +96,9 @@ def without_credentials(url: str) -> str:
 def _git(project: Path, *words: str) -> str:
     """What git prints; nothing where there is no git, or where `project` is no repository."""
     try:
-        completed = subprocess.run(["git", *words], cwd=project, capture_output=True, check=False)
+        completed = subprocess.run(
+            ["git", "-c", "core.fsmonitor=false", *words], cwd=project, capture_output=True, check=False
+        )
     except OSError:
         return ""
     return completed.stdout.decode(errors="replace")

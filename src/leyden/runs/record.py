@@ -9,11 +9,14 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+
 from leyden.errors import UserError
 from leyden.runs.folder import CLAIMED, FORMAT, RunFolder
 from leyden.runs.processes import is_first_process
 from leyden.runs.slurm import job_id, requeue
-from leyden.signals import Stop
+from leyden.signals import Stop, stop_signals
 
 
 class Record:
@@ -80,7 +83,8 @@ class Record:
     def stopped(self, error: BaseException, line: str) -> None:
         """`line` says what `error` means; the whole of it goes into the log. What cannot be written is left as it is:
         the folder may be gone, or the disk full."""
-        self.training_ends()
+        with suppress(Exception):  # a GPU that has failed gives no more numbers
+            self.training_ends()
         if not is_first_process():
             return
         with suppress(OSError):
@@ -106,7 +110,10 @@ class Record:
 def answer(stop: Stop, run: RunFolder) -> str:
     """What is said of being told to stop. SLURM, where it wants its machine, is asked to queue the job again."""
     stop.answered = True
-    if stop.signal == signal.SIGUSR1 and is_first_process() and requeue():
+    for number in stop_signals():
+        signal.signal(number, signal.SIG_IGN)  # SLURM ends with SIGTERM what it is asked to queue again
+    sweeps = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN  # it would begin anew
+    if stop.signal == signal.SIGUSR1 and is_first_process() and not sweeps and requeue():
         return f"SLURM needs the machine; job {job_id()} is queued again, and goes on in {run}"
     return f"told to stop by {stop.signal.name}; python train.py resume={run} goes on"
 

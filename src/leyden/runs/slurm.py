@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from leyden.files import write_whole
+
 
 def job_id() -> str | None:
     """None where SLURM has not started this process."""
@@ -18,7 +20,7 @@ def keep_folder_of_job(log_dir: Path, words: Sequence[str], folder: Path) -> Non
     if job_id():
         note = _note(log_dir, words)
         note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(str(folder))
+        write_whole(note, str(folder).encode())
 
 
 def folder_of_requeued_job(log_dir: Path, words: Sequence[str]) -> Path | None:

@@ -22,7 +22,11 @@ def process_state(model: nn.Module) -> dict[str, Any]:
         "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
         "numpy": numpy | {"state": numpy["state"] | {"key": torch.from_numpy(numpy["state"]["key"].astype(np.int64))}},
         "python": random.getstate(),
-        "metrics": {name: metric.metric_state for name, metric in _metrics(model) if metric.update_called},
+        "metrics": {
+            name: {"updates": metric.update_count, "state": metric.metric_state}
+            for name, metric in _metrics(model)
+            if metric.update_called
+        },
         "kept": {name: kept for name, metrics in _epoch_metrics(model) if (kept := metrics.kept())},
     }
 
@@ -36,8 +40,10 @@ def restore_process_state(state: dict[str, Any], model: nn.Module) -> None:
     np.random.set_state(numpy | {"state": numpy["state"] | {"key": key}})
     random.setstate(state["python"])
     for name, metric in _metrics(model):
-        for attribute, value in state["metrics"].get(name, {}).items():
-            setattr(metric, attribute, _moved(value, metric.device))
+        if name in state["metrics"]:
+            metric._update_count = state["metrics"][name]["updates"]
+            for attribute, value in state["metrics"][name]["state"].items():
+                setattr(metric, attribute, _moved(value, metric.device))
     for name, metrics in _epoch_metrics(model):
         if name in state["kept"]:
             metrics.keep(*(_moved(value, metrics.samples.device) for value in state["kept"][name]))

@@ -6,6 +6,7 @@ import math
 import os
 from argparse import Namespace
 from collections.abc import Mapping
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -105,9 +106,13 @@ class CSVLogger(Logger):
     def flush(self, before: float = math.inf) -> None:
         """Write the rows of all steps before that one: nothing more is logged at them."""
         self._write(sum(row["step"] < before for row in self._rows))
+        if self.file.exists():
+            with self.file.open("rb") as file:
+                os.fsync(file.fileno())
 
     def finalize(self, status: str) -> None:
-        self.flush()
+        with suppress(OSError) if status == "failed" else nullcontext():  # not in place of why it failed
+            self.flush()
 
     def _write(self, count: int) -> None:
         rows, self._rows = self._rows[:count], self._rows[count:]
@@ -118,8 +123,6 @@ class CSVLogger(Logger):
         if all(name in self._columns for row in rows for name in row):
             with self.file.open("a", newline="") as file:
                 csv.DictWriter(file, self._columns).writerows(rows)
-                file.flush()
-                os.fsync(file.fileno())
         else:
             self._replace(self._read()[1] + rows)
 
@@ -141,9 +144,9 @@ class CSVLogger(Logger):
     def _read(self) -> tuple[list[str], list[dict[str, Any]]]:
         if not self.file.exists():
             return [], []
-        with self.file.open(newline="") as file:
-            reader = csv.DictReader(file)
-            return list(reader.fieldnames or []), list(reader)
+        whole = self.file.read_text().rpartition("\n")[0]  # without a row that a kill or a full disk has cut short
+        reader = csv.DictReader(whole.splitlines())
+        return list(reader.fieldnames or []), list(reader)
 
 
 def _flat(params: Params) -> dict[str, bool | int | float | str]:

@@ -1,16 +1,21 @@
 """The further processes that Lightning starts for a training on several devices of one machine."""
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from hydra.core.hydra_config import HydraConfig
+from lightning.fabric.strategies.launchers.subprocess_script import _ChildProcessObserver
 from lightning.pytorch import Trainer
 
 from leyden.runs.folder import RunFolder
+from leyden.signals import Stop
+from leyden.training.callbacks import NonFiniteError
 
 SET_BY_LIGHTNING = ("LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "WORLD_SIZE")
 
@@ -31,7 +36,14 @@ def joined_by_children(trainer: Trainer, run: RunFolder, checkpoint: Path | None
     HydraConfig.instance().cfg = None
     try:
         yield
+    except BaseException as error:
+        if not isinstance(error, Stop | NonFiniteError):  # those end all processes at the same batch
+            trainer.strategy.launcher.kill(signal.SIGKILL)  # type: ignore[union-attr]
+        raise
     finally:
+        for thread in threading.enumerate():  # it would kill this process, too, when it finds that a child has stopped
+            if isinstance(thread, _ChildProcessObserver):
+                thread._child_processes = []
         sys.argv, HydraConfig.instance().cfg = words, hydra
         for name in SET_BY_LIGHTNING:
             os.environ.pop(name, None)

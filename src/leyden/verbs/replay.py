@@ -1,6 +1,7 @@
 """Look again at the step that a run stopped at."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -28,8 +29,9 @@ def replay(folder: str) -> dict[str, Any]:
     not finite, and the norm of every gradient. Changes nothing in the run. What a model draws by itself (dropout) is
     drawn anew.
     """
-    file = RunFolder.open(folder).path / "nonfinite.ckpt"
-    if not file.is_file():
+    files = sorted(RunFolder.open(folder).path.glob("nonfinite*.ckpt"))
+    file = files[-1] if files else Path()  # the first process's comes last in the alphabet
+    if not files:
         raise UserError(f"{folder} has no nonfinite.ckpt: no number went wrong while it trained")
     stopped = load_checkpoint(file)
     trained = rebuild(folder, str(file))

@@ -8,7 +8,7 @@ from pathlib import Path
 from hydra.core.utils import configure_log
 from omegaconf import DictConfig, OmegaConf
 
-from leyden.config.rebuild import changed, project_of
+from leyden.config.rebuild import changed
 from leyden.config.targets import trusted_project
 from leyden.errors import UserError
 from leyden.runs.folder import RunFolder
@@ -21,9 +21,9 @@ from leyden.verbs.train import train
 log = logging.getLogger(__name__)
 
 
-def resume(folder: str, words: Sequence[str]) -> None:
+def resume(folder: str, words: Sequence[str], targets: Sequence[str] | None = None) -> None:
     """Train on from the run's last checkpoint, with the run's own config, changed by `words` such as
-    trainer.max_epochs=2000.
+    trainer.max_epochs=2000. `targets` are the packages that a _target_ may name; None: those of our own project.
 
     Raises UserError for a folder that is no run, whose checkpoints are lost or damaged, or that another process trains.
     """
@@ -31,6 +31,8 @@ def resume(folder: str, words: Sequence[str]) -> None:
     if bad := [word for word in words if "=" not in word]:
         raise UserError(f"{bad[0]}: resume=DIR takes KEY=VALUE, such as trainer.max_epochs=2000")
     config = changed(run, dict(word.split("=", 1) for word in words))
+    if targets is not None:
+        config.targets = list(targets)
     result = run.result()
     if result["status"] == "finished" and (not words or _is_done(result["epochs"], result["steps"], config.trainer)):
         print(f"{run} is finished ({result['epochs']:,} epochs): nothing to do; trainer.max_epochs=... trains on")
@@ -41,7 +43,7 @@ def resume(folder: str, words: Sequence[str]) -> None:
         log_again(run)
     checkpoint = last_whole_checkpoint(run)
     composed = OmegaConf.to_yaml(config)
-    made_of = provenance(project_of(run), [f"resume={run}", *words], config.seed)
+    made_of = provenance(trusted_project(), [f"resume={run}", *words], config.seed)
     train(config, Resumed(result, checkpoint, made_of, begun=lambda: run.keep_overrides(composed, words)))
 
 
@@ -63,8 +65,8 @@ def last_whole_checkpoint(run: RunFolder) -> Path | None:
                 return file
     if damaged:
         raise UserError("; ".join(damaged))
-    if run.result()["steps"]:
-        run.checkpoint_file("last")
+    if run.result()["last_checkpoint"]:
+        raise UserError(f"{run} has lost its checkpoints: there is nothing to go on from")
     log.warning(f"{run} has no checkpoint yet: it begins anew")
     return None
 

@@ -47,6 +47,7 @@ class Run(Callback):
         self.folder = record.run
         self.resumed = resumed
         self._begun = False
+        self._logged = 0  # steps that the loggers keep of a run that goes on
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.begin(trainer)
@@ -86,14 +87,19 @@ class Run(Callback):
 
     def begin(self, trainer: Trainer) -> None:
         """Nothing can be wrong with the config any more. To call again does nothing."""
-        self.record.begun()
-        if self.resumed is None or self._begun or not trainer.is_global_zero:
+        if self._begun:
             return
         self._begun = True
+        self.record.begun()
+        if self.resumed is None or not trainer.is_global_zero:
+            return
         self.resumed.begun()
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger | CSVLogger):
-                logger.continue_from(trainer.global_step)
+                logger.continue_from(self._logged)
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        self._logged = checkpoint["resume"]["logged"] if "resume" in checkpoint else checkpoint["global_step"]
 
     def state_dict(self) -> dict[str, Any]:
         return self.record.state()

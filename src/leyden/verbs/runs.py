@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from leyden.errors import UserError
 from leyden.runs.folder import FORMAT, RunFolder
 from leyden.verbs.report import show
 
+STARTUP_SECONDS = 60
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -89,7 +91,8 @@ def _result(file: Path) -> dict[str, Any]:
             result["name"],
             result["started"],
         )
-        if result["status"] == "running" and not RunFolder(file.parent).is_locked():
+        begun = time.time() - file.stat().st_mtime > STARTUP_SECONDS  # before, it may be importing torch
+        if result["status"] == "running" and begun and not RunFolder(file.parent).is_locked():
             result["status"] = "killed"
     except (ValueError, TypeError, KeyError, OSError, RecursionError):
         result = unknown
@@ -103,7 +106,7 @@ def _matches(path: Path, wanted: dict[str, Any]) -> bool:
     try:
         config = yaml.load((path / "config.yaml").read_text(), Loader)
         words = yaml.load((path / ".hydra" / "overrides.yaml").read_text(), Loader)
-    except (yaml.YAMLError, OSError):
+    except (yaml.YAMLError, OSError, UnicodeDecodeError, RecursionError):
         return False
     return all(_value(config, key) == value or f"{key}={value}" in words for key, value in wanted.items())
 

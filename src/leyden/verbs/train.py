@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
@@ -46,7 +46,8 @@ def train(config: DictConfig, resumed: Resumed | None = None) -> float | None:
             line = answer(error, run)
             record.stopped(error, line)
             if is_first_process():
-                print(f"interrupted: {line}", file=sys.stderr)
+                with suppress(OSError):  # who reads it may have been told to stop, too
+                    print(f"interrupted: {line}", file=sys.stderr)
             raise
         except (NonFiniteError, OSError) as error:
             told = UserError(said_of(error, run))
@@ -110,16 +111,15 @@ def test(trainer: Trainer, model: LightningModule, data: LightningDataModule, ru
     """Metrics of the best checkpoint, or of the last weights where none was kept; none where there is no test."""
     if not (is_overridden("test_step", model) and is_overridden("test_dataloader", data)):
         return {}
-    best = trainer.strategy.broadcast(run.checkpoints / "best.ckpt")
-    metrics = trainer.test(
-        model, datamodule=data, ckpt_path=best if best.is_file() else None, weights_only=True, verbose=False
-    )
+    file = run.checkpoints / "best.ckpt"
+    best = trainer.strategy.broadcast(file if file.is_file() else None)  # only the first process knows the run folder
+    metrics = trainer.test(model, datamodule=data, ckpt_path=best, weights_only=True, verbose=False)
     return {name: float(value) for part in metrics for name, value in part.items()}
 
 
 def guards(config: DictConfig) -> list[Guard]:
     """Raises UserError where `guard` is neither on nor off."""
-    chosen = config.get("guard", "on")
+    chosen = {True: "on", False: "off"}.get(config.get("guard", True), config.get("guard"))  # on and off in YAML
     if chosen not in ("on", "off"):
         raise UserError(f"guard={chosen}: choose one of on, off")
     return [Guard(config.paths.run_dir)] if chosen == "on" else []

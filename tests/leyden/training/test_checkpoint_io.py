@@ -86,7 +86,9 @@ while counts["trials"] < 100:
             number += 1
             save(number)
             os.write(writer, number.to_bytes(4, "little"))
-    time.sleep(draw.uniform(0.002, 0.015))
+    while not list(run.checkpoints.glob(".*")):
+        time.sleep(0.0002)
+    time.sleep(draw.uniform(0, 0.004))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     os.close(writer)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from torchmetrics import MeanAbsoluteError, MeanSquaredError
 from leyden.signals import Stop
 from leyden.training import Splits, SupervisedModule, TensorDataModule
 from leyden.training.callbacks import BestCheckpoint, LastCheckpoint
+from leyden.training.callbacks.last import ONE_SIGNAL
 from leyden.training.checkpoint_io import DurableCheckpointIO
 from leyden.training.loggers import CSVLogger
 from leyden.training.schedulers import linear
@@ -115,6 +117,14 @@ def net(scheduler: Any = None) -> tuple[LightningModule, LightningDataModule]:
     return model, Data(batch_size=4)
 
 
+def net_in_blocks() -> tuple[LightningModule, LightningDataModule]:
+    """Its metrics are passed on with every batch, so that little of them is kept."""
+    model, data = net()
+    assert isinstance(model, Net)
+    model.train_metrics.block = 1
+    return model, data
+
+
 plateau = partial(ReduceLROnPlateau, factor=0.5, patience=0, threshold=10.0)
 
 CASES: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -137,6 +147,15 @@ def test_stopped_at_any_step_it_ends_as_if_it_had_not_been(case: str, tmp_path: 
     assert len(whole[1].splitlines()) > 2
     for step in range(0, steps, 1 if case == "as by default" else 3):
         assert_same(whole, stopped_and_resumed(tmp_path / str(step), make, step, **arguments))
+
+
+def test_stopped_twice_in_one_epoch_it_has_the_metrics_of_all_of_it(tmp_path: Path) -> None:
+    whole = fit(tmp_path / "whole", net_in_blocks)
+    last = tmp_path / "part" / "checkpoints" / "last.ckpt"
+    for step in (4, 5):  # of 4 to 7, in an epoch whose metrics are logged
+        with pytest.raises(Stop):
+            fit(tmp_path / "part", net_in_blocks, TellAt(step), checkpoint=last if step > 4 else None)
+    assert_same(whole, fit(tmp_path / "part", net_in_blocks, checkpoint=last))
 
 
 def test_a_training_that_stopped_early_is_not_trained_on_unless_it_is_asked_to(tmp_path: Path) -> None:
@@ -203,6 +222,9 @@ def test_told_twice_it_stops_at_once_and_keeps_what_it_had(tmp_path: Path) -> No
         def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
             if trainer.global_step == self.step:
                 os.kill(os.getpid(), signal.SIGINT)
+                until = time.monotonic() + 2 * ONE_SIGNAL
+                while time.monotonic() < until:
+                    pass
                 os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(Stop, match="130"):

@@ -105,9 +105,7 @@ def test_a_loss_is_seen_where_its_gradient_is_finite(tmp_path: Path) -> None:
         enable_checkpointing=False,
         callbacks=[Guard(tmp_path)],
     )
-    with pytest.raises(
-        NonFiniteError, match=r"the loss is inf, the norm .* weights after the step, whose gradient was"
-    ):
+    with pytest.raises(NonFiniteError, match=r"the loss is inf, .* has the batch and the weights after it$"):
         trainer.fit(Masked(), datamodule=Classes(math.nan))
 
 

@@ -200,6 +200,7 @@ def test_one_folder_has_one_training(run: Path) -> None:
         assert "running" in called("runs", str(run)).stdout
     assert completed.returncode == 1
     assert completed.stderr.endswith("run is being trained by another process: one folder, one training\n")
+    os.utime(run / "result.json", (0, 0))
     assert "killed" in called("runs", str(run)).stdout
 
 
@@ -242,6 +243,15 @@ def test_logs_that_cannot_be_written_to(small_disk: Path) -> None:
     completed = called("train", "experiment=xor", f"paths.log_dir={small_disk}/logs")
     assert completed.returncode == 1
     assert completed.stderr == f"error: [Errno 30] Read-only file system: '{small_disk}/logs'\n"
+
+
+def test_a_run_that_was_stopped_before_its_first_save_begins_anew(whole: Path, run: Path) -> None:
+    shutil.rmtree(run / "checkpoints")
+    stopped = {"status": "interrupted", "steps": 37, "last_checkpoint": None}
+    (run / "result.json").write_text(json.dumps(result(run) | stopped))
+    completed = called("train", f"resume={run}")
+    assert completed.returncode == 0, completed.stderr
+    assert_same(run, whole)
 
 
 def test_a_step_whose_numbers_go_wrong_is_told_and_replayed(tmp_path: Path) -> None:

@@ -32,7 +32,10 @@ class Best(Checkpoint):
 
     def _look(self, trainer: Trainer) -> None:
         value = float(trainer.callback_metrics.get(self.monitor, math.nan))
-        if not math.isnan(value) and (self.value is None or self._is_better(value)):
+        better = not math.isnan(value) and (self.value is None or self._is_better(value))
+        if trainer.world_size > 1:  # each may have logged another value: they must save together or not at all
+            better = trainer.strategy.reduce_boolean_decision(better)
+        if better:
             self.value = value
             self.improved(trainer)
 

@@ -30,12 +30,13 @@ class Guard(Callback):
     indices of its samples where the loader tells them, and the weights. `replay` trains that step again.
 
     With 16-bit precision and a loss scaler, which leaves out steps with infinite gradients by itself, only the loss is
-    looked at.
+    looked at; under several processes, where all must stop together, only the gradient that they share.
     """
 
     def __init__(self, dirpath: str | os.PathLike[str]) -> None:
         self.folder = Path(dirpath)
         self._bad: dict[str, float] | None = None  # the norms of the gradients of a step that was not taken
+        self._stepped = False  # in this batch
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self.folder = trainer.strategy.broadcast(self.folder)  # only the first process knows the run folder
@@ -44,6 +45,7 @@ class Guard(Callback):
         self._found, self._one = torch.zeros(1, device=device), torch.ones(1, device=device)
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
+        self._stepped = True
         if not (self._scales or self._are_finite(gradients(optimizer))):
             self._bad = norms(pl_module)
             optimizer.zero_grad()  # without gradients the step changes nothing
@@ -51,9 +53,12 @@ class Guard(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        loss = outputs["loss"] if isinstance(outputs, Mapping) else outputs
-        if self._bad is not None or (loss is not None and not math.isfinite(loss.item())):
-            raise NonFiniteError(self._report(trainer, pl_module, float(loss), batch, batch_idx))
+        loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs  # none with manual optimization
+        finite = loss is None or trainer.world_size > 1 or math.isfinite(loss.item())
+        if self._bad is not None or not finite:
+            shown = math.nan if loss is None else float(loss) * trainer.accumulate_grad_batches
+            raise NonFiniteError(self._report(trainer, pl_module, shown, batch, batch_idx))
+        self._stepped = False
 
     def _are_finite(self, gradients: list[Tensor]) -> bool:
         """Whether no value is NaN or infinite. Lets them as they are: they are multiplied by one."""
@@ -61,18 +66,18 @@ class Guard(Callback):
             torch._amp_foreach_non_finite_check_and_unscale_(gradients, self._found, self._one)
             return not self._found.item()
         except (RuntimeError, NotImplementedError):  # of several types or devices, or sparse
-            return all(math.isfinite(gradient.sum().item()) for gradient in gradients)
+            return all(bool(gradient.isfinite().all()) for gradient in gradients)
 
     def _report(self, trainer: Trainer, model: LightningModule, loss: float, batch: Any, batch_idx: int) -> str:
         """What went wrong, in one line; all of it goes into the file."""
-        gradient_norms, taken = self._bad or norms(model), self._bad is None
+        gradient_norms = self._bad or norms(model) or {"nothing": 0.0}
         worst = max(gradient_norms, key=lambda name: (not math.isfinite(gradient_norms[name]), gradient_norms[name]))
         rates = [float(group["lr"]) for group in trainer.optimizers[0].param_groups]
         found = {
-            "step": trainer.global_step - 1,
+            "step": trainer.global_step - self._stepped,
             "epoch": trainer.current_epoch,
             "batch_idx": batch_idx,
-            "loss": loss * trainer.accumulate_grad_batches,
+            "loss": loss,
             "learning_rates": rates,
             "gradient_norms": gradient_norms,
             "largest_gradient_norm": gradient_norms[worst],
@@ -87,7 +92,7 @@ class Guard(Callback):
             f"step {found['step']:,} (epoch {found['epoch']}, batch {batch_idx}): the loss is {found['loss']:g}, the "
             f"norm of the gradient of {worst} is {gradient_norms[worst]:g}, the learning rate "
             f"{', '.join(f'{rate:g}' for rate in rates)}; {os.path.relpath(file)} has the batch and the weights "
-            + ("after the step, whose gradient was finite" if taken else "before the step, which was not taken")
+            + ("before the step, which was not taken" if self._bad or not self._stepped else "after it")
         )
 
 

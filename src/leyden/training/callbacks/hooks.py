@@ -14,7 +14,7 @@ C = TypeVar("C", bound=type[Callback])
 
 def only_own_hooks(callback: C) -> C:
     """Class decorator. Lightning calls every hook of every callback in every step, 2 µs each even where it does
-    nothing; one that is not callable it passes over."""
+    nothing; one that is not callable it passes over. A subclass has no such hook above it to call with super()."""
     for name in PER_STEP:
         if getattr(callback, name) is getattr(Callback, name):
             setattr(callback, name, None)

@@ -3,14 +3,14 @@
 import math
 import os
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
 from torch.utils._pytree import tree_leaves
 
 from leyden.files import sync_folder
@@ -20,6 +20,7 @@ from leyden.training.exact import process_state, restore_process_state
 from leyden.training.loggers import CSVLogger
 
 VALIDATION_SECONDS = 5.0  # how long one that has begun may go on when the process is told to stop
+ONE_SIGNAL = 0.05  # seconds in which a second one is the same: `timeout` sends it to a process and to its group
 
 
 @only_own_hooks
@@ -47,14 +48,13 @@ class LastCheckpoint(Checkpoint):
         self.folder = Path(dirpath)
         self.every_n_steps = every_n_steps or math.inf
         self.every_seconds = math.inf if every_n_minutes is None else 60 * every_n_minutes
-        self._told: int | None = None
+        self._told = 0  # the number of the signal
         self._told_at = 0.0
         self._handlers = ExitStack()
         self._resume: Mapping[str, Any] | None = None  # what a checkpoint said of this
-        self._places: Sequence[Any] = ()  # where it said the loaders were
         self._between_epochs = False
         self._written = False  # a save is waiting for the next batch to begin
-        self._step = self._saved_step = 0
+        self._step = self._saved_step = self._logged = 0
         self._next_save = math.inf
         self._speaks = True
 
@@ -65,13 +65,14 @@ class LastCheckpoint(Checkpoint):
         states = self._resume["processes"] if self._resume else []
         if len(states) == trainer.world_size:
             restore_process_state(states[trainer.global_rank], pl_module)
+        if self._resume:
+            # Where a scheduler has asked for the number of steps, Lightning has set the loaders up too early: without
+            # their place and with other random numbers. Now it does so again.
+            trainer.fit_loop._combined_loader = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._speaks = trainer.is_global_zero
         self._handlers.enter_context(told_to_stop(self._tell))
-        # Lightning 2.6 forgets where loaders were if a scheduler has asked for the number of steps.
-        for loader, state in zip(_loaders(trainer), self._places, strict=False):
-            loader.load_state_dict(state)
         if self._resume and self._resume["between_epochs"]:
             trainer.fit_loop.epoch_loop.restarting = False  # else it would end the next epoch as it begins
         self._step = self._saved_step = trainer.global_step
@@ -83,8 +84,7 @@ class LastCheckpoint(Checkpoint):
         accumulates, self._step = trainer.global_step == self._step, trainer.global_step
         if accumulates or _ends_here(trainer, batch_idx):
             return
-        told = self._told is not None
-        if _any_process(trainer, told or (self._is_due() and len(_loaders(trainer)) > 0)):
+        if _highest(trainer, self._told or (self._is_due() and _know_their_place(trainer))):
             self._write(trainer)
             self._written = True
 
@@ -95,7 +95,7 @@ class LastCheckpoint(Checkpoint):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._written = False  # the epoch ended before its next batch
-        if trainer.global_step > self._saved_step and _any_process(trainer, self._told is not None or self._is_due()):
+        if trainer.global_step > self._saved_step and _highest(trainer, self._told or self._is_due()):
             self._save_between_epochs(trainer)
         self._stop_if_told(trainer)
 
@@ -103,14 +103,14 @@ class LastCheckpoint(Checkpoint):
         trainer.fit_loop._restarting = False  # else ReduceLROnPlateau would not see the epoch that was resumed
 
     def on_validation_batch_end(self, trainer: Trainer, *args: Any) -> None:
-        if self._told is not None and trainer.world_size == 1 and time.monotonic() > self._told_at + VALIDATION_SECONDS:
+        if self._told and trainer.world_size == 1 and time.monotonic() > self._told_at + VALIDATION_SECONDS:
             raise Stop(self._told)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.global_step > 0:
             self._save_between_epochs(trainer)
-        self._stop_if_told(trainer)
         self._handlers.close()
+        self._stop_if_told(trainer)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         self._handlers.close()
@@ -120,8 +120,12 @@ class LastCheckpoint(Checkpoint):
         if trainer.world_size > 1:
             states = [None] * trainer.world_size
             torch.distributed.all_gather_object(states, process_state(pl_module))
+        # Loggers count batches with an optimizer step; global_step counts each step of several optimizers.
+        self._logged = checkpoint["loops"]["fit_loop"]["epoch_loop.state_dict"]["_batches_that_stepped"]
+        self._logged += not self._between_epochs
         checkpoint["resume"] = {
             "processes": states,
+            "logged": self._logged,
             "between_epochs": self._between_epochs,
             "stopped_early": trainer.should_stop,
             "limits": _limits(trainer),
@@ -134,20 +138,23 @@ class LastCheckpoint(Checkpoint):
         if "resume" not in checkpoint:
             return
         self._resume = checkpoint["resume"]
-        self._places = checkpoint["loops"]["fit_loop"]["state_dict"].get("combined_loader", ())
         if self._resume["stopped_early"] and self._resume["limits"] == _limits(trainer):
             trainer.should_stop = True  # EarlyStopping has said so, and nobody asks for more
 
     def _tell(self, number: int) -> None:
-        if self._told is not None:
-            raise Stop(number)
-        self._told, self._told_at = number, time.monotonic()
-        if self._speaks:  # in a signal handler nothing may be buffered
-            os.write(2, b"saving after this batch; once more stops at once\n")
+        now = time.monotonic()
+        if self._told:
+            if now > self._told_at + ONE_SIGNAL:
+                raise Stop(number)
+            return
+        self._told, self._told_at = number, now
+        if self._speaks:
+            with suppress(OSError):  # who reads it may have been told to stop, too
+                os.write(2, b"saving after this batch; once more stops at once\n")  # unbuffered: this is a handler
 
     def _stop_if_told(self, trainer: Trainer) -> None:
-        if _any_process(trainer, self._told is not None):
-            raise Stop(self._told or 15)
+        if told := _highest(trainer, self._told):
+            raise Stop(told)
 
     def _is_due(self) -> bool:
         return self._step - self._saved_step >= self.every_n_steps or time.monotonic() >= self._next_save
@@ -172,7 +179,7 @@ class LastCheckpoint(Checkpoint):
         if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         for logger in trainer.loggers:
-            logger.flush(before=trainer.global_step) if isinstance(logger, CSVLogger) else logger.save()
+            logger.flush(before=self._logged) if isinstance(logger, CSVLogger) else logger.save()
         new, last, previous = (self.folder / f"{name}.ckpt" for name in ("next", "last", "previous"))
         if last.exists():
             _keep(last, previous)
@@ -201,16 +208,20 @@ def _ends_here(trainer: Trainer, batch_idx: int) -> bool:
     return trainer.is_last_batch or validates or trainer.global_step == trainer.max_steps
 
 
-def _loaders(trainer: Trainer) -> list[Any]:
-    """The training loaders, where all of them know their place."""
-    loaders = tree_leaves(trainer.train_dataloader)
-    return loaders if all(hasattr(loader, "load_state_dict") for loader in loaders) else []
+def _know_their_place(trainer: Trainer) -> bool:
+    """Whether all training loaders can be saved in the middle of an epoch."""
+    return all(hasattr(loader, "load_state_dict") for loader in tree_leaves(trainer.train_dataloader))
 
 
-def _any_process(trainer: Trainer, decision: bool) -> bool:
-    """Every process must ask at the same moment."""
-    return decision if trainer.world_size == 1 else trainer.strategy.reduce_boolean_decision(decision, all=False)
+def _highest(trainer: Trainer, number: int) -> int:
+    """Of all processes, which must ask at the same moment: 0 where each says no."""
+    if trainer.world_size == 1:
+        return number
+    return int(trainer.strategy.reduce(torch.tensor(int(number), device=trainer.strategy.root_device), reduce_op="max"))
 
 
-def _limits(trainer: Trainer) -> list[int | None]:
-    return [trainer.max_epochs, trainer.max_steps]
+def _limits(trainer: Trainer) -> list[Any]:
+    """What ends a training: one that stopped early is not trained on while these are as they were."""
+    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
+    patience = [[each.patience, each.min_delta] for each in callbacks if isinstance(each, EarlyStopping)]
+    return [trainer.max_epochs, trainer.max_steps, *patience]
