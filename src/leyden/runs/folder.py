@@ -140,8 +140,6 @@ class RunFolder:
         except (ValueError, RecursionError) as error:
             raise UserError(f"{file} is damaged: {error}") from error
         _check_format(file, result.get("format") if isinstance(result, dict) else None)
-        if missing := {"status", "started", "steps", "epochs", "monitor", "last_checkpoint"} - result.keys():
-            raise UserError(f"{file} is damaged: it does not say {', '.join(sorted(missing))}")
         return result
 
     def write_provenance(self, facts: Mapping[str, Any]) -> None:

@@ -34,6 +34,8 @@ def resume(folder: str, words: Sequence[str], targets: Sequence[str] | None = No
     if targets is not None:
         config.targets = list(targets)
     result = run.result()
+    if missing := {"status", "started", "steps", "epochs", "last_checkpoint"} - result.keys():
+        raise UserError(f"{run.path / 'result.json'} is damaged: it does not say {', '.join(sorted(missing))}")
     if result["status"] == "finished" and (not words or _is_done(result["epochs"], result["steps"], config.trainer)):
         print(f"{run} is finished ({result['epochs']:,} epochs): nothing to do; trainer.max_epochs=... trains on")
         return

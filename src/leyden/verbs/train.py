@@ -131,5 +131,5 @@ def said_of(error: NonFiniteError | OSError, run: RunFolder) -> str:
         return f"{run} is gone: its training was stopped, and writes nothing more"
     if isinstance(error, NonFiniteError):
         return f"{error}; leyden replay {run} trains that step again, guard=off trains on"
-    goes_on = f"; python train.py resume={run} goes on" if (run.checkpoints / "last.ckpt").is_file() else ""
-    return f"{run}: {error}{goes_on}"
+    kept = (run.checkpoints / "last.ckpt").is_file()
+    return f"{run}: {error}; python train.py resume={run} goes on" if kept else str(error)

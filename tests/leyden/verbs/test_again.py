@@ -4,7 +4,6 @@ import csv
 import json
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -59,32 +58,6 @@ def test_a_resumed_run_is_one_run(xor_40: Path, tmp_path: Path) -> None:
     assert again.stdout.endswith(" is finished (40 epochs): nothing to do; trainer.max_epochs=... trains on\n")
 
 
-def test_a_run_that_is_killed_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
-    overrides = [
-        "experiment=xor",
-        "trainer.max_epochs=400",
-        "trainer.check_val_every_n_epoch=2",
-        f"paths.log_dir={tmp_path}",
-    ]
-    killed = subprocess.Popen(
-        [sys.executable, "train.py", *overrides, "name=killed"], cwd=PROJECT, stdout=subprocess.PIPE
-    )
-    while not list(tmp_path.glob("killed/*/metrics.csv")):  # the curves of the first checkpoint are on the disk
-        assert killed.poll() is None
-    killed.kill()
-    killed.communicate()
-    folder = only_folder(tmp_path / "killed")
-    assert result(folder)["status"] == "running"
-    completed = train(f"resume={folder}")
-    assert completed.returncode == 0, completed.stderr
-    whole = trained(tmp_path, "whole", *overrides)
-    assert (folder / "metrics.csv").read_text() == (whole / "metrics.csv").read_text()
-    for name in ("val/loss", "train/loss"):
-        assert curve(folder, name) == curve(whole, name)
-    assert all(torch.equal(value, weights(whole)[name]) for name, value in weights(folder).items())
-    assert result(folder)["metrics"] == result(whole)["metrics"]
-
-
 def test_a_resume_that_does_not_fit_changes_nothing(xor_40: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     shutil.copytree(xor_40, folder)
@@ -101,7 +74,7 @@ def test_a_resume_that_does_not_fit_changes_nothing(xor_40: Path, tmp_path: Path
         assert completed.stderr.startswith(f"error: {message}")
     shutil.rmtree(folder / "checkpoints")
     completed = called("train", f"resume={folder}", "trainer.max_epochs=60")
-    assert completed.stderr.endswith("has no checkpoint last.ckpt; there is: none\n")
+    assert completed.stderr.endswith("run has lost its checkpoints: there is nothing to go on from\n")
     assert all(path.read_bytes() == content for path, content in before.items() if path.exists())
 
 

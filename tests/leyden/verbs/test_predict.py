@@ -165,7 +165,7 @@ def test_images_in_another_scale_are_refused(cifar_run: Path, tmp_path: Path) ->
         ("input=src", "input=src: this model takes a .csv, .parquet or .npy file"),
         ("input={tmp}/wide.csv", "input={tmp}/wide.csv has 3 columns: this model takes columns a, b, or exactly 2"),
         ("input={tmp}/wide.npy", "input={tmp}/wide.npy holds float64 [4, 3]: this model takes numbers [N, 2]"),
-        ("input={tmp}/pickle.npy", "input={tmp}/pickle.npy is no array that numpy can read: Object arrays"),
+        ("input={tmp}/pickle.npy", "input={tmp}/pickle.npy is no array that numpy can read: Array can"),
         ("output={tmp}/in.txt", "output={tmp}/in.txt: must end in .csv or .parquet"),
         ("output={tmp}/in.csv", "output={tmp}/in.csv is there already; force=true writes over it"),
         ("output={tmp}/no/out.csv", "output={tmp}/no/out.csv: {tmp}/no is no folder that can be written to"),

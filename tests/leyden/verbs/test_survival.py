@@ -83,6 +83,7 @@ def test_told_to_stop_it_saves_and_says_how_it_goes_on(number: signal.Signals, t
     assert step == ended["steps"] > 0
 
 
+@pytest.mark.slow
 def test_of_two_processes_one_is_told_and_both_go_on_as_if_it_had_not_been(tmp_path: Path) -> None:
     words = "experiment=sine", "trainer=ddp_cpu", "trainer.max_epochs=6", "trainer.check_val_every_n_epoch=2"
     process = started(*words, "+callbacks.progress.plain_seconds=0.1", f"paths.log_dir={tmp_path}/part")
