@@ -38,7 +38,9 @@ class Key:
     def options(self) -> list[str]:
         if self.kind == "bool":
             return ["true", "false"]
-        return [str(option) for option in ast.literal_eval(f"[{self.kind[8:-1]}]")] if "Literal[" in self.kind else []
+        if "Literal[" not in self.kind:
+            return []
+        return [str(option) for option in ast.literal_eval(self.kind[7:].split("]")[0] + "]")]  # before `| None`
 
 
 @dataclass(frozen=True)
