@@ -1,6 +1,7 @@
 """The command line: which verb, with which arguments. What a verb needs is imported when it is called, not before."""
 
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from leyden.arguments import Signature
 from leyden.errors import UserError
-from leyden.signals import Stop, stop, told_to_stop
+from leyden.signals import told_to_stop
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -41,16 +42,17 @@ def main(arguments: Sequence[str] | None = None, project: Path | None = None) ->
 
 
 def _train(words: Sequence[str], project: Path | None) -> None:
-    """Train, and answer where the process is told to stop."""
-    given = dict(word.split("=", 1) for word in words if "=" in word)
-    with told_to_stop(stop):
-        try:
-            _train_or_go_on(words, given, project)
-        except Stop as told:
-            from leyden.runs.record import answer_before_it_began
+    """Train, and answer where the process is told to stop before there is a training that could be."""
+    from leyden.runs.record import answer_before_it_began
 
-            answer_before_it_began(told, given.get("resume"))
-            raise
+    given = dict(word.split("=", 1) for word in words if "=" in word)
+
+    def leave(number: int) -> None:
+        answer_before_it_began(number, given.get("resume"))
+        os._exit(128 + number)  # what an exception does to C code that is importing itself is not known
+
+    with told_to_stop(leave):
+        _train_or_go_on(words, given, project)
 
 
 def _train_or_go_on(words: Sequence[str], given: Mapping[str, str], project: Path | None) -> None:

@@ -24,12 +24,12 @@ def write_whole(file: Path, *parts: bytes | memoryview) -> None:
         raise OSError(error.errno, error.strerror, str(file)) from error  # a full disk does not say where it is
     finally:
         partial.unlink(missing_ok=True)
-    sync_folder(file.parent)
+    sync(file.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    """Flush to the disk which files a folder holds."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Flush a file to the disk or, of a folder, which files it holds."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -9,15 +9,11 @@ from types import FrameType
 
 
 class Stop(SystemExit):
-    """Raised where the process was told to stop. Ends it with status 128 + the signal's number, as a shell counts.
-
-    `answered` tells whether the run says so already, and whether SLURM knows, where it asked.
-    """
+    """Raised where the process was told to stop. Ends it with status 128 + the signal's number, as a shell counts."""
 
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)
-        self.signal = signal.Signals(number)
-        self.answered = False
+        self.number = number
 
 
 @contextmanager
@@ -40,8 +36,10 @@ def told_to_stop(handle: Callable[[int], None]) -> Iterator[None]:
 
 
 def stop_signals() -> list[signal.Signals]:
-    """SIGUSR1 means it under SLURM alone, where `sbatch --signal=USR1@60` sends it 60 s before the end."""
-    return [signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if os.environ.get("SLURM_JOB_ID") else [])]
+    """SIGHUP comes where a terminal is closed. SIGUSR1 means to stop under SLURM alone, where `sbatch
+    --signal=USR1@60` sends it 60 s before the end."""
+    always = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    return [*always, *([signal.SIGUSR1] if os.environ.get("SLURM_JOB_ID") else [])]
 
 
 def stop(number: int) -> None:

@@ -43,6 +43,8 @@ BAD_INPUT = {
     "optimizer.lr=-1": r"optimizer \(torch\.optim\.Adam\): Invalid learning rate: -1",
     "model.hidden_activation=tanhh": r"model \(lab\.models\.SimpleNet\): no activation is called 'tanhh': .*",
     "trainer=gpu": r"trainer\.accelerator=gpu: torch finds no GPU on this machine; choose trainer=cpu, .*",
+    "checkpoint.every_n_steps=0": r"callbacks\.last \(leyden.*\): every_n_steps must be a whole number above 0.* not 0",
+    "checkpoint.every_n_minutes=abc": r"callbacks\.last \(.*\): every_n_minutes must be a number above 0.* not abc",
     "seed=-1": r"seed=-1: must be a whole number from 0 to 4294967295",
     "seed=1,2": r"Ambiguous value for argument 'seed=1,2'.* add --multirun to your command line",
 }
@@ -89,7 +91,8 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         (["evaluate", "src"], "src is not a run folder: it holds no config.yaml"),
         (
             ["evaluate", "train.py"],
-            "train.py is a file: name the run folder that it is in (and the file as checkpoint=train.py)",
+            "train.py is a file: name the run folder that it is in (evaluate, predict and export take the file as "
+            "checkpoint=train.py)",
         ),
         (["train", "xor"], "xor: an override is GROUP=OPTION or KEY=VALUE, did you mean experiment=xor?"),
         (

@@ -1,6 +1,7 @@
 """Files and words that mean harm: no code is run, nothing hangs or eats memory, and each gets one clear line."""
 
 import json
+import re
 import shutil
 import struct
 import zlib
@@ -46,8 +47,11 @@ def cut_short(file: Path, run: Path) -> None:
     file.write_bytes(file.read_bytes()[:-500])
 
 
-@pytest.mark.parametrize("damage", [code, cut_short])
-def test_a_checkpoint_that_is_code_or_cut_short(damage: Callable[[Path, Path], None], run: Path) -> None:
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [(code, "no plain data and could run code"), (cut_short, "it is cut short, or was not written by torch.save")],
+)
+def test_a_checkpoint_that_is_code_or_cut_short(damage: Callable[[Path, Path], None], why: str, run: Path) -> None:
     for name in ("best", "last"):
         damage(run / "checkpoints" / f"{name}.ckpt", run)
     for words in (
@@ -57,7 +61,7 @@ def test_a_checkpoint_that_is_code_or_cut_short(damage: Callable[[Path, Path], N
         ("train", f"resume={run}", "trainer.max_epochs=30"),
         ("train", "experiment=sine", f"init_from={run}", f"paths.log_dir={run}/logs"),
     ):
-        assert ".ckpt is damaged" in refused(*words)
+        assert re.search(rf"\.ckpt is damaged .*{why}", refused(*words))
     assert not (run / "it_ran").exists()
 
 
@@ -131,7 +135,18 @@ def test_what_is_nested_without_end(run: Path) -> None:
     assert refused("train", f"resume={run}").startswith(f"{run}/result.json is damaged")
     assert "damaged" in called("runs", str(run)).stdout
     (run / "config.yaml").write_text("[" * 100_000)
-    assert refused("evaluate", run).startswith(f"{run}/config.yaml is damaged")
+    assert refused("evaluate", run) == f"{run}/config.yaml is damaged: it is nested more than 50 deep"
+
+
+def test_a_page_of_interpolations(run: Path) -> None:
+    config = yaml.safe_load((run / ".hydra" / "config.yaml").read_text())
+    config |= {"a0": "x" * 10} | {f"a{number}": f"${{a{number - 1}}}${{a{number - 1}}}" for number in range(1, 60)}
+    (run / ".hydra" / "config.yaml").write_text(yaml.safe_dump(config))
+    damaged = "config.yaml is damaged: its interpolations would grow without end"
+    assert refused("train", f"resume={run}") == f"{run}/.hydra/{damaged}"
+    config["b0"], config["c0"] = {"x": "${b1}", "y": "${b1}"}, {"x": "${.y}${.y}", "y": "${c1}"}
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    assert refused("evaluate", run) == f"{run}/{damaged}"
 
 
 def png(width: int, height: int) -> bytes:

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from leyden.config.app import project_folder, use_paths_of
 from leyden.config.build import build_data, build_model
 from leyden.config.explain import checked_words, did_you_mean, explain_composition, full_keys
-from leyden.config.targets import trusted_packages
+from leyden.config.targets import trusted_packages, trusted_project
 from leyden.config.values import value_of
 from leyden.errors import UserError
 from leyden.runs.checkpoint import load_weights
@@ -77,16 +77,18 @@ def changed(run: RunFolder, overrides: Mapping[str, str]) -> DictConfig:
 
 
 def project_of(run: RunFolder) -> Path:
-    """The project that the run's folder is in or, for runs that are kept elsewhere, the one that we are in."""
+    """The project that the run's folder is in or, for runs that are kept elsewhere, our own."""
     try:
         return project_folder(run.path.resolve())
     except UserError:
-        return project_folder(Path.cwd())
+        return trusted_project()
 
 
 def _composed_group(run: RunFolder, group: str, option: str) -> DictConfig:
     """What `group=option` would have been in this run."""
     configs = project_of(run) / "configs"
+    if not (configs / group).is_dir():
+        raise UserError(f"{group}={option}: {group} is no group with options, but holds keys: set one of them")
     words = checked_words([*run.overrides(without=[group]), f"{group}={option}"], configs)
     try:
         with initialize_config_dir(str(configs), version_base="1.3"):

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import logging
 import math
 import os
 import shutil
@@ -11,16 +12,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
 from omegaconf import DictConfig, ListConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from leyden.errors import UserError
 from leyden.files import PARTIAL, write_whole
 from leyden.runs.processes import is_first_process
+from leyden.runs.safe_yaml import flat, load_yaml
+
+log = logging.getLogger(__name__)
 
 FORMAT = 1  # of the run folder; a folder of another format is named, not guessed at
-YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 CLAIMED: set[Path] = set()  # the folders that this process has made
 
 
@@ -41,7 +42,10 @@ class RunFolder:
         """Raises UserError for a folder that no training has left."""
         run = cls(path)
         if run.path.is_file():
-            raise UserError(f"{path} is a file: name the run folder that it is in (and the file as checkpoint={path})")
+            raise UserError(
+                f"{path} is a file: name the run folder that it is in (evaluate, predict and export take the file as "
+                f"checkpoint={path})"
+            )
         if not run.path.is_dir():
             raise UserError(f"{path}: there is no such folder; a run folder looks like logs/xor/2026-11-21_19-03-00")
         if (run.path / "multirun.yaml").is_file():
@@ -85,10 +89,20 @@ class RunFolder:
             pass
         return False
 
-    def unresolved_config(self) -> DictConfig:
+    def composed_config(self) -> DictConfig:
         """The config as it was composed, interpolations and all; the resolved one where that was not kept."""
-        resolved, file = self.config(), self.path / ".hydra" / "config.yaml"
-        composed: DictConfig = _load_yaml(file) if file.is_file() else resolved
+        file = self.path / ".hydra" / "config.yaml"
+        composed: DictConfig = load_yaml(file) if file.is_file() else self.config()
+        return composed
+
+    def unresolved_config(self) -> DictConfig:
+        """The config as it was composed, with what was edited in config.yaml since."""
+        config, composed = self.config(), self.composed_config()
+        there = OmegaConf.merge(composed, {"paths": config.paths})  # wherever that was
+        before = flat(OmegaConf.to_container(there, resolve=True))
+        for key, value in flat(OmegaConf.to_container(config)).items():
+            if before.get(key) != value:
+                OmegaConf.update(composed, key, value, merge=False, force_add=True)
         return composed
 
     def write(self, name: str, text: str) -> None:
@@ -103,7 +117,7 @@ class RunFolder:
     def config(self) -> DictConfig:
         """The resolved config. Raises UserError where the file is damaged."""
         file = self.path / "config.yaml"
-        config: DictConfig = _load_yaml(file)
+        config: DictConfig = load_yaml(file)
         _check_format(file, config.pop("format", None))
         return config
 
@@ -112,7 +126,7 @@ class RunFolder:
         file = self.path / ".hydra" / "overrides.yaml"
         if not file.is_file():
             raise UserError(f"{self} holds no .hydra/overrides.yaml: it is not known how it was composed")
-        words = _load_yaml(file, ListConfig)
+        words = load_yaml(file, ListConfig)
         keys = [(word, word.lstrip("+~").split("=")[0]) for word in words]
         return [word for word, key in keys if not any(key == other or key.startswith(f"{other}.") for other in without)]
 
@@ -144,18 +158,19 @@ class RunFolder:
 
     def write_provenance(self, facts: Mapping[str, Any]) -> None:
         """Add what is newly known to what the run was made of."""
-        self.write_json("provenance.json", (self.provenance() or {}) | dict(facts))
+        self.write_json("provenance.json", self.provenance() | dict(facts))
 
-    def provenance(self) -> dict[str, Any] | None:
-        """What the run was made of; None where that was not kept."""
+    def provenance(self) -> dict[str, Any]:
+        """What the run was made of; nothing where that was not kept, or is damaged."""
         file = self.path / "provenance.json"
-        if not file.is_file():
-            return None
         try:
-            facts: dict[str, Any] = json.loads(file.read_text())
+            facts = json.loads(file.read_text())
+        except FileNotFoundError:
+            return {}
         except (ValueError, RecursionError) as error:
-            raise UserError(f"{file} is damaged: {error}") from error
-        return facts
+            log.warning(f"{file} is damaged, and is not looked at: {error}")
+            return {}
+        return facts if isinstance(facts, dict) else {}
 
     def checkpoint_file(self, name: str | None = None) -> Path:
         """The checkpoint `best`, `last` or at a path; with no name the best, or the last where none was validated.
@@ -176,13 +191,17 @@ class RunFolder:
 
         Only a folder that this process has made, and trained in alone, is ever removed.
         """
-        if self.path.absolute() not in CLAIMED or not (self.path / "result.json").is_file():
+        if self.path.absolute() not in CLAIMED or (self.path / "multirun.yaml").is_file() or self._has_begun():
             return
+        shutil.rmtree(self.path, ignore_errors=True)
+        with suppress(OSError):  # other runs are in it
+            self.path.parent.rmdir()
+
+    def _has_begun(self) -> bool:
+        if not (self.path / "config.yaml").is_file():
+            return False
         result, replayable = self.result(), (self.path / "nonfinite.ckpt").is_file()
-        if result["status"] == "failed" and result["steps"] == 0 and not replayable:
-            shutil.rmtree(self.path, ignore_errors=True)
-            with suppress(OSError):  # other runs are in it
-                self.path.parent.rmdir()
+        return result["status"] != "failed" or result["steps"] > 0 or replayable
 
 
 def claim(path: Path) -> Path:
@@ -206,20 +225,6 @@ def _finite(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _finite(part) for key, part in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _load_yaml(file: Path, kind: type = DictConfig) -> Any:
-    try:
-        text = file.read_text()
-        # Copied by OmegaConf, a page of nested aliases fills all memory. We never write any.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, YAML_LOADER)):
-            raise UserError(f"{file} is damaged: it holds YAML aliases (*name), which no run folder has")
-        config = OmegaConf.create(text)
-    except (yaml.YAMLError, OmegaConfBaseException, UnicodeDecodeError, RecursionError) as error:
-        raise UserError(f"{file} is damaged: {error}") from error
-    if not isinstance(config, kind):
-        raise UserError(f"{file} is damaged: it holds no {'mapping' if kind is DictConfig else 'list'}")
-    return config
 
 
 def _check_format(file: Path, found: Any) -> None:

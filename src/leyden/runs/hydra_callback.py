@@ -59,8 +59,9 @@ class KeepRunFolder(Callback):
         if patch := uncommitted_changes(project):
             run.write("uncommitted.patch", patch)
         with suppress(OmegaConfBaseException):  # what cannot be resolved is said when the training begins
-            run.write_config(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
             Record(run, config.name, config.monitor)
+            # Comes last: from here on the folder is a run, and goes on where it is killed.
+            run.write_config(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
 
 
 def _temporary_folder() -> str:

@@ -1,7 +1,7 @@
 """The story of one training as `result.json` tells it, from its start to its end."""
 
+import os
 import signal
-import sys
 import time
 import traceback
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from leyden.errors import UserError
 from leyden.runs.folder import CLAIMED, FORMAT, RunFolder
 from leyden.runs.processes import is_first_process
 from leyden.runs.slurm import job_id, requeue
-from leyden.signals import Stop, stop_signals
+from leyden.signals import stop_signals
 
 
 class Record:
@@ -81,8 +81,9 @@ class Record:
         self._close("finished", None)
 
     def stopped(self, error: BaseException, line: str) -> None:
-        """`line` says what `error` means; the whole of it goes into the log. What cannot be written is left as it is:
-        the folder may be gone, or the disk full."""
+        """`line` says what `error` means. It goes into the log, after the traceback of what may be a fault of the code.
+
+        What cannot be written is left as it is: the folder may be gone, or the disk full."""
         with suppress(Exception):  # a GPU that has failed gives no more numbers
             self.training_ends()
         if not is_first_process():
@@ -91,8 +92,9 @@ class Record:
             if self._earlier_config is not None:
                 self.run.write("config.yaml", self._earlier_config)
             if self._writes:
+                explained = isinstance(error, SystemExit | KeyboardInterrupt | UserError)
                 with self.run.log.open("a") as log:
-                    log.write("".join(traceback.format_exception(error)))
+                    log.writelines([*([] if explained else traceback.format_exception(error)), f"{line}\n"])
             self._close("interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed", line)
 
     def _close(self, status: str, error: str | None) -> None:
@@ -107,26 +109,35 @@ class Record:
             self.run.write_result(self.result)
 
 
-def answer(stop: Stop, run: RunFolder) -> str:
+def answer(number: int, run: RunFolder) -> str:
     """What is said of being told to stop. SLURM, where it wants its machine, is asked to queue the job again."""
-    stop.answered = True
-    for number in stop_signals():
-        signal.signal(number, signal.SIG_IGN)  # SLURM ends with SIGTERM what it is asked to queue again
+    for other in stop_signals():
+        signal.signal(other, signal.SIG_IGN)  # SLURM ends with SIGTERM what it is asked to queue again
     sweeps = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN  # it would begin anew
-    if stop.signal == signal.SIGUSR1 and is_first_process() and not sweeps and requeue():
+    if number == signal.SIGUSR1 and is_first_process() and not sweeps and requeue():
         return f"SLURM needs the machine; job {job_id()} is queued again, and goes on in {run}"
-    return f"told to stop by {stop.signal.name}; python train.py resume={run} goes on"
+    goes_on = "goes on" if (run.checkpoints / "last.ckpt").is_file() else "begins anew: nothing was saved"
+    return f"told to stop by {signal.Signals(number).name}; python train.py resume={run} {goes_on}"
 
 
-def answer_before_it_began(stop: Stop, resumed: str | None) -> None:
-    """Answer where a process was told to stop while it was still starting, and let the result of a new run say so."""
-    if stop.answered or not is_first_process():
+def say_interrupted(line: str) -> None:
+    with suppress(OSError):  # who reads it may have been told to stop, too
+        os.write(2, f"interrupted: {line}\n".encode())  # unbuffered, for who says it in a signal's handler
+
+
+def answer_before_it_began(number: int, resumed: str | None) -> None:
+    """Answer where a process is told to stop while it is still starting, and let the result of a new run say so."""
+    if not is_first_process():
         return
     for run in map(RunFolder, [resumed] if resumed else CLAIMED):
-        with suppress(UserError):  # a sweep's folder has no result
-            result = run.result()
-            if resumed or result["status"] in ("running", "interrupted"):
-                line = answer(stop, run)
-                print(f"interrupted: {line}", file=sys.stderr)
+        with suppress(UserError, OSError):
+            if not (run.path / "config.yaml").is_file():
+                run.discard_if_not_begun()
+            result = RunFolder.open(run.path).result()
+            if resumed or result["status"] == "running":
+                line = answer(number, run)
+                say_interrupted(line)
                 if result["status"] == "running":
                     run.write_result(result | {"status": "interrupted", "error": line})
+                return
+    say_interrupted(f"told to stop by {signal.Signals(number).name}")

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -66,10 +67,18 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
         _refuse_zip_bomb(content)
         checkpoint = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # unpickling raises what it likes
-        raise UserError(f"{file} is damaged or no checkpoint: {str(error).split('. ')[0]}") from error
+        raise UserError(f"{file} is damaged or no checkpoint: {_reason(error, content)}") from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise UserError(f"{file} is no checkpoint: it holds no state_dict")
     return checkpoint
+
+
+def _reason(error: Exception, content: bytes) -> str:
+    if code := re.search(r"GLOBAL (\S+)", str(error)):
+        return f"it holds {code[1]}, which is no plain data and could run code"
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        return "it is cut short, or was not written by torch.save"
+    return str(error).split(". ")[0]
 
 
 def _refuse_zip_bomb(content: bytes) -> None:

@@ -17,7 +17,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from torch.utils.tensorboard.summary import hparams
 
-from leyden.files import write_whole
+from leyden.files import sync, write_whole
 
 Params = dict[str, Any] | Namespace
 
@@ -52,6 +52,8 @@ class TensorBoardLogger(LightningTensorBoardLogger):
     @rank_zero_only
     def save(self) -> None:
         self.experiment.flush()
+        for file in Path(self.save_dir).glob("events.out.tfevents.*"):
+            sync(file)
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
@@ -107,8 +109,7 @@ class CSVLogger(Logger):
         """Write the rows of all steps before that one: nothing more is logged at them."""
         self._write(sum(row["step"] < before for row in self._rows))
         if self.file.exists():
-            with self.file.open("rb") as file:
-                os.fsync(file.fileno())
+            sync(self.file)
 
     def finalize(self, status: str) -> None:
         with suppress(OSError) if status == "failed" else nullcontext():  # not in place of why it failed

@@ -2,11 +2,13 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -18,6 +20,7 @@ from leyden.signals import Stop
 from leyden.training.callbacks import NonFiniteError
 
 SET_BY_LIGHTNING = ("LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "WORLD_SIZE")
+GRACE_SECONDS = 5.0
 
 
 @contextmanager
@@ -37,8 +40,12 @@ def joined_by_children(trainer: Trainer, run: RunFolder, checkpoint: Path | None
     try:
         yield
     except BaseException as error:
-        if not isinstance(error, Stop | NonFiniteError):  # those end all processes at the same batch
-            trainer.strategy.launcher.kill(signal.SIGKILL)  # type: ignore[union-attr]
+        launcher: Any = trainer.strategy.launcher
+        if isinstance(error, Stop | NonFiniteError):  # most often all processes end at the same batch
+            with suppress(subprocess.TimeoutExpired):
+                for process in launcher.procs:
+                    process.wait(GRACE_SECONDS)
+        launcher.kill(signal.SIGKILL)
         raise
     finally:
         for thread in threading.enumerate():  # it would kill this process, too, when it finds that a child has stopped

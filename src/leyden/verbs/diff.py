@@ -8,6 +8,7 @@ from rich.table import Table
 
 from leyden.runs.folder import RunFolder
 from leyden.runs.provenance import differences
+from leyden.runs.safe_yaml import flat
 from leyden.verbs.report import show
 
 
@@ -20,7 +21,7 @@ def diff(a: str, b: str) -> None:
     console = Console()
     changed = _side_by_side("config", *configs, only_different=True)
     show(console, changed if changed.row_count else "config: the same")
-    if made_of[0] is not None and made_of[1] is not None:
+    if all(made_of):
         show(console, "", *(differences(made_of[0], made_of[1]) or ["code, packages and data: the same"]))
     show(console, "", _side_by_side("metric", *metrics, only_different=False))
 
@@ -29,13 +30,6 @@ def _without_folder(config: dict[str, Any]) -> dict[str, Any]:
     """The config with `...` for the run's own folder, in which any two runs differ."""
     folder = str(config.get("paths.run_dir"))
     return {key: value.replace(folder, "...") if isinstance(value, str) else value for key, value in config.items()}
-
-
-def flat(values: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with dotted keys."""
-    if not isinstance(values, dict) or not values:
-        return {prefix[:-1]: values}
-    return {key: value for name, part in values.items() for key, value in flat(part, f"{prefix}{name}.").items()}
 
 
 def _side_by_side(what: str, a: dict[str, Any], b: dict[str, Any], *, only_different: bool) -> Table:

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra.core.utils import configure_log
 from omegaconf import DictConfig, OmegaConf
@@ -14,6 +15,7 @@ from leyden.errors import UserError
 from leyden.runs.folder import RunFolder
 from leyden.runs.processes import is_first_process
 from leyden.runs.provenance import provenance
+from leyden.runs.safe_yaml import flat
 from leyden.training.checkpoint_io import load_checkpoint
 from leyden.verbs.run import Resumed
 from leyden.verbs.train import train
@@ -46,7 +48,36 @@ def resume(folder: str, words: Sequence[str], targets: Sequence[str] | None = No
     checkpoint = last_whole_checkpoint(run)
     composed = OmegaConf.to_yaml(config)
     made_of = provenance(trusted_project(), [f"resume={run}", *words], config.seed)
-    train(config, Resumed(result, checkpoint, made_of, begun=lambda: run.keep_overrides(composed, words)))
+    train(
+        config,
+        Resumed(
+            result,
+            checkpoint,
+            made_of,
+            retuned(run, config) if checkpoint else ({}, {}),
+            begun=lambda: run.keep_overrides(composed, words),
+        ),
+    )
+
+
+def retuned(run: RunFolder, config: DictConfig) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The options of optimizer and scheduler that are not as they were in the run.
+
+    Raises UserError for another optimizer or scheduler: the state of the old one would not fit it.
+    """
+    changes = []
+    for group in ("optimizer", "scheduler"):
+        before, now = (flat(OmegaConf.to_container(of[group], resolve=True)) for of in (run.composed_config(), config))
+        kinds = [options.get("_target_") for options in (before, now)]
+        if kinds[0] != kinds[1] and (group == "optimizer" or kinds[1]):
+            raise UserError(
+                f"{group}: the run was trained with {kinds[0] or 'none'}, and {kinds[1]} cannot go on from its state; "
+                f"init_from={run} begins anew with its weights"
+            )
+        changes.append({key: value for key, value in now.items() if before.get(key) != value})
+        if kinds[0] != kinds[1]:  # the rate is no longer that of a schedule
+            changes[0]["lr"] = config.optimizer.get("lr")
+    return changes[0], changes[1]
 
 
 def last_whole_checkpoint(run: RunFolder) -> Path | None:

@@ -14,11 +14,13 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from omegaconf import DictConfig, OmegaConf
 
 from leyden.runs.folder import RunFolder
+from leyden.runs.processes import is_first_process
 from leyden.runs.provenance import differences
 from leyden.runs.record import Record
 from leyden.training import SupervisedModule, TensorDataModule
 from leyden.training.callbacks.hooks import only_own_hooks
 from leyden.training.loggers import CSVLogger, TensorBoardLogger
+from leyden.training.retune import check_length, retune
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +28,13 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Resumed:
     """A run that goes on: from `checkpoint`, or from its start where it had none. `result` is what it had come to,
-    `provenance` what it is made of now, and `begun` is called when nothing can be wrong with its config any more."""
+    `provenance` what it is made of now, `retuned` which options of its optimizer and its scheduler are not as they
+    were, and `begun` is called when nothing can be wrong with its config any more."""
 
     result: Mapping[str, Any]
     checkpoint: Path | None
     provenance: Mapping[str, Any]
+    retuned: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {})
     begun: Callable[[], None] = lambda: None
 
 
@@ -46,11 +50,13 @@ class Run(Callback):
         self.record = record
         self.folder = record.run
         self.resumed = resumed
-        self._begun = False
+        self._continued = False
         self._logged = 0  # steps that the loggers keep of a run that goes on
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.begin(trainer)
+        if self.resumed and isinstance(pl_module, SupervisedModule):
+            self._retune(trainer)
+        self.continue_curves(trainer)
         if not trainer.is_global_zero:
             return
         # A plain module has an optimizer of its own: what the config says of it would be untrue.
@@ -66,7 +72,7 @@ class Run(Callback):
             "deterministic": torch.are_deterministic_algorithms_enabled(),
             "threads": torch.get_num_threads(),
         }
-        before = self.folder.provenance() or {}
+        before = self.folder.provenance()
         if self.resumed:
             when = datetime.now().isoformat(timespec="seconds")
             lines = said_to_differ("when it began", before, {**self.resumed.provenance, **facts})
@@ -75,7 +81,7 @@ class Run(Callback):
             facts = {"resumed": [*before.get("resumed", []), again]}
         elif self.config.rerun:
             first = RunFolder(self.config.rerun)
-            said_to_differ(f"in {first}", first.provenance() or {}, before | facts)
+            said_to_differ(f"in {first}", first.provenance(), before | facts)
         self.folder.write_provenance(facts)
         count = sum(parameter.numel() for parameter in pl_module.parameters())
         where = f"{trainer.world_size} x {trainer.strategy.root_device.type}"
@@ -85,18 +91,31 @@ class Run(Callback):
         if not trainer.fast_dev_run and (trainer.check_val_every_n_epoch or 1) > (trainer.max_epochs or 1) > 0:  # type: ignore[attr-defined]
             log.info("no validation: trainer.check_val_every_n_epoch is more than trainer.max_epochs")
 
-    def begin(self, trainer: Trainer) -> None:
-        """Nothing can be wrong with the config any more. To call again does nothing."""
-        if self._begun:
-            return
-        self._begun = True
+    def on_train_batch_end(self, *args: Any) -> None:
+        self.begin()
+        self.on_train_batch_end = None  # type: ignore[method-assign,assignment]  # it costs time in every step
+
+    def begin(self) -> None:
+        """Nothing can be wrong with the config any more."""
         self.record.begun()
-        if self.resumed is None or not trainer.is_global_zero:
+        if self.resumed and is_first_process():
+            self.resumed.begun()
+
+    def continue_curves(self, trainer: Trainer) -> None:
+        """Drop what the loggers have of a run that goes on beyond the place that it goes on from."""
+        if not self.resumed or self._continued:
             return
-        self.resumed.begun()
+        self._continued = True
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger | CSVLogger):
                 logger.continue_from(self._logged)
+
+    def _retune(self, trainer: Trainer) -> None:
+        assert self.resumed
+        (optimizer,) = trainer.optimizers
+        scheduler = trainer.lr_scheduler_configs[0].scheduler if trainer.lr_scheduler_configs else None
+        retune(optimizer, scheduler, *trainer.strategy.broadcast(self.resumed.retuned))  # the first process knows
+        check_length(scheduler, trainer.estimated_stepping_batches)
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         self._logged = checkpoint["resume"]["logged"] if "resume" in checkpoint else checkpoint["global_step"]

@@ -1,8 +1,7 @@
 """Train a model, test its best checkpoint, and leave all of it in the run folder."""
 
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import torch
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
@@ -16,7 +15,7 @@ from leyden.errors import UserError
 from leyden.runs.checkpoint import check_hyperparameters, init_weights, load_weights
 from leyden.runs.folder import RunFolder
 from leyden.runs.processes import is_first_process
-from leyden.runs.record import Record, answer
+from leyden.runs.record import Record, answer, say_interrupted
 from leyden.signals import Stop, stop, told_to_stop
 from leyden.training.callbacks import Best, Guard, NonFiniteError
 from leyden.training.checkpoint_io import load_checkpoint
@@ -38,16 +37,15 @@ def train(config: DictConfig, resumed: Resumed | None = None) -> float | None:
     """
     OmegaConf.resolve(config)
     run = RunFolder(config.paths.run_dir)
-    with run.locked(), told_to_stop(stop):
+    with run.locked():
         record = Record(run, config.name, config.monitor, resumed.result if resumed else None)
         try:
             _train(config, record, resumed)
         except Stop as error:
-            line = answer(error, run)
+            line = answer(error.number, run)
             record.stopped(error, line)
             if is_first_process():
-                with suppress(OSError):  # who reads it may have been told to stop, too
-                    print(f"interrupted: {line}", file=sys.stderr)
+                say_interrupted(line)
             raise
         except (NonFiniteError, OSError) as error:
             told = UserError(said_of(error, run))
@@ -84,15 +82,17 @@ def _train(config: DictConfig, record: Record, resumed: Resumed | None) -> None:
             logger=loggers or False,
             default_root_dir=str(run.path),
         )
-        if is_first_process():
-            record.keep_config()
-            run.write_config(config)  # from which further processes build the same
-        record.training_begins(trainer, best)
-        with joined_by_children(trainer, run, checkpoint):
-            trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-            record.training_ends()
-            follow.begin(trainer)  # also where all that is left to do is the test
-            record.finished(test(trainer, model, data, run))
+        with told_to_stop(stop):
+            if is_first_process():
+                record.keep_config()
+                run.write_config(config)  # from which further processes build the same
+            record.training_begins(trainer, best)
+            with joined_by_children(trainer, run, checkpoint):
+                trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+                record.training_ends()
+                follow.continue_curves(trainer)  # also where all that is left to do is the test
+                follow.begin()
+                record.finished(test(trainer, model, data, run))
 
 
 @contextmanager

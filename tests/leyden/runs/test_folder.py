@@ -81,7 +81,7 @@ def test_a_checkpoint_that_is_not_there_is_named_beside_those_that_are(tmp_path:
         ({"status": "failed", "steps": 0}, False),
         ({"status": "failed", "steps": 1}, True),
         ({"status": "finished", "steps": 0}, True),
-        (None, True),
+        (None, False),
     ],
 )
 def test_only_a_training_that_failed_before_its_first_step_is_discarded(
@@ -90,9 +90,17 @@ def test_only_a_training_that_failed_before_its_first_step_is_discarded(
     folder = claim(tmp_path / "xor" / "run")
     if result is not None:
         write(folder, "result.json", json.dumps({"format": 1} | result))
+        write(folder, "config.yaml", "format: 1")
     RunFolder(folder).discard_if_not_begun()
     assert folder.exists() == is_kept
     assert folder.parent.exists() == is_kept
+
+
+def test_a_sweep_is_never_removed(tmp_path: Path) -> None:
+    folder = claim(tmp_path / "sweep")
+    write(folder, "multirun.yaml", "")
+    RunFolder(folder).discard_if_not_begun()
+    assert folder.exists()
 
 
 def test_a_folder_that_this_process_has_not_made_is_never_removed(tmp_path: Path) -> None:

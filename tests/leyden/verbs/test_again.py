@@ -67,6 +67,11 @@ def test_a_resume_that_does_not_fit_changes_nothing(xor_40: Path, tmp_path: Path
         "model.hidden_features=x": "model (lab.models.SimpleNet): empty(): argument 'size'",
         "model.hidden_features=9": f"{folder}/checkpoints/last.ckpt is a checkpoint of another model: size mismatch",
         "optimizer.lr=-1": "optimizer (torch.optim.Adam): Invalid learning rate: -1",
+        "optimizer=sgd": "optimizer: the run was trained with torch.optim.Adam, and torch.optim.SGD cannot go on from",
+        "scheduler=step": "scheduler: the run was trained with leyden.training.schedulers.linear, and torch.optim.lr_",
+        "checkpoint=x": "checkpoint=x: checkpoint is no group with options, but holds keys: set one of them",
+        "checkpoint.every_n_steps=0": "callbacks.last (leyden.training.callbacks.LastCheckpoint): every_n_steps must",
+        "guard=maybe": "guard=maybe: choose one of on, off",
         "trainer.accelerator=gpu": "trainer.accelerator=gpu: torch finds no GPU on this machine",
     }.items():
         completed = called("train", f"resume={folder}", "trainer.max_epochs=60", word)
@@ -110,6 +115,55 @@ def test_a_rerun_says_what_differs_and_goes_on(xor_40: Path, tmp_path: Path) -> 
     assert completed.returncode == 0, completed.stderr
     assert f"package torch: 1.0 then, {torch.__version__.split('+')[0]} now" in completed.stdout
     assert "data: other then, " in completed.stdout
+
+
+@pytest.fixture
+def copy(xor_40: Path, tmp_path: Path) -> Path:
+    shutil.copytree(xor_40, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def last_rate(folder: Path) -> float:
+    checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    return float(checkpoint["optimizer_states"][0]["param_groups"][0]["lr"])
+
+
+def test_a_resumed_run_takes_another_learning_rate(copy: Path) -> None:
+    for words, rate in (
+        (["scheduler=none", "trainer.max_epochs=41"], 0.01),
+        (["optimizer.lr=0.003", "trainer.max_epochs=42"], 0.003),
+        (["trainer.max_epochs=43"], 0.003),
+    ):
+        completed = called("train", f"resume={copy}", *words)
+        assert completed.returncode == 0, completed.stderr
+        assert last_rate(copy) == rate
+
+
+def test_what_was_edited_in_the_config_of_a_run_counts(copy: Path) -> None:
+    config = copy / "config.yaml"
+    config.write_text(config.read_text().replace("max_epochs: 40", "max_epochs: 50"))
+    completed = called("train", f"resume={copy}", "trainer.check_val_every_n_epoch=5")
+    assert completed.returncode == 0, completed.stderr
+    assert result(copy)["epochs"] == 50
+
+
+def test_a_run_that_is_kept_elsewhere_goes_on_from_anywhere(copy: Path, tmp_path: Path) -> None:
+    words = str(PROJECT / "train.py"), "resume=run", "trainer.max_epochs=41"
+    completed = command("python", *words, cwd=tmp_path)
+    assert completed.returncode == 0, completed.stderr
+    assert result(copy)["epochs"] == 41
+
+
+def test_a_schedule_that_cannot_be_stretched_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    folder = trained(tmp_path, "one", "experiment=xor", "trainer.max_epochs=10", "scheduler=onecycle")
+    before = (folder / "result.json").read_text()
+    completed = called("train", f"resume={folder}", "trainer.max_epochs=20")
+    assert completed.returncode == 1
+    assert completed.stderr.startswith(
+        "error: scheduler: OneCycleLR was made for 40 steps, and cannot be stretched to 80; scheduler=none trains on"
+    )
+    assert (folder / "result.json").read_text() == before
+    assert "max_epochs: 10" in (folder / "config.yaml").read_text()
 
 
 def test_initial_weights_are_those_of_the_run_and_the_optimizer_is_fresh(xor_40: Path, tmp_path: Path) -> None:
@@ -157,6 +211,12 @@ def test_runs_are_listed_filtered_and_sorted(xor_40: Path, sine_run: Path) -> No
     assert called("runs", str(xor_40), str(sine_run), "experiment=sine").stdout.endswith("1 runs\n")
     assert str(xor_40) in listed
     assert called("runs", str(xor_40), "seed=5").stderr.endswith("no run is there that fits\n")
+
+
+def test_runs_are_listed_by_status_which_its_help_names(xor_40: Path) -> None:
+    assert called("runs", str(xor_40), "status=finished").stdout.endswith("1 runs\n")
+    assert called("runs", str(xor_40), "status=killed").stderr.endswith("no run is there that fits\n")
+    assert "running, finished, failed, interrupted, pruned, killed (not set)" in called("runs", "--help").stdout
 
 
 def test_a_thousand_runs_are_listed_and_a_damaged_one_is_named(xor_40: Path, tmp_path: Path) -> None:

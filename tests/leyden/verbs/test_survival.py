@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import PROJECT, called, only_folder
+from conftest import PROJECT, called, command, only_folder, train
 
 from leyden.runs.folder import RunFolder
 
@@ -63,7 +63,7 @@ def started(*words: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_told_to_stop_it_saves_and_says_how_it_goes_on(number: signal.Signals, tmp_path: Path) -> None:
     soon = "+callbacks.progress.plain_seconds=0.1"
     process = started("experiment=xor", "trainer.max_epochs=100000", soon, f"paths.log_dir={tmp_path}")
@@ -78,6 +78,8 @@ def test_told_to_stop_it_saves_and_says_how_it_goes_on(number: signal.Signals, t
     assert errors == f"saving after this batch; once more stops at once\ninterrupted: {told}\n"
     ended = result(folder)
     assert (ended["status"], ended["error"]) == ("interrupted", told)
+    assert (folder / "train.log").read_text().endswith(f"\n{told}\n")
+    assert "Traceback" not in (folder / "train.log").read_text()
     assert ended["last_checkpoint"] == "checkpoints/last.ckpt"
     step = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
     assert step == ended["steps"] > 0
@@ -95,26 +97,70 @@ def test_of_two_processes_one_is_told_and_both_go_on_as_if_it_had_not_been(tmp_p
     folder = only_folder(tmp_path / "part" / "sine")
     assert process.returncode == 143
     assert 0 < int(str(result(folder)["steps"])) < 600
-    for command in ([f"resume={folder}"], [*words, f"paths.log_dir={tmp_path}/whole"]):
-        _, errors = (process := started(*command)).communicate(timeout=120)
+    for again in ([f"resume={folder}"], [*words, f"paths.log_dir={tmp_path}/whole"]):
+        _, errors = (process := started(*again)).communicate(timeout=120)
         assert process.returncode == 0, errors
     assert_same(folder, only_folder(tmp_path / "whole" / "sine"))
 
 
 def test_told_to_stop_while_it_starts_it_says_so_and_goes_on_from_the_beginning(whole: Path, tmp_path: Path) -> None:
     process = started(*SHORT, f"paths.log_dir={tmp_path}")
-    while not list(tmp_path.glob("xor/*/result.json")):
+    while not list(tmp_path.glob("xor/*/config.yaml")):
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
     folder = only_folder(tmp_path / "xor")
     assert process.returncode == 143
-    assert errors.startswith("interrupted: told to stop by SIGTERM; python train.py resume=")
+    told = f"told to stop by SIGTERM; python train.py resume={os.path.relpath(folder, PROJECT)} begins anew"
+    assert errors == f"interrupted: {told}: nothing was saved\n"
     assert result(folder)["status"] == "interrupted"
     completed = called("train", f"resume={folder}")
     assert completed.returncode == 0, completed.stderr
     assert "has no checkpoint yet: it begins anew" in completed.stdout
+    assert_same(folder, whole)
+
+
+DEAF = """
+import os, signal
+from lab.models import SimpleNet
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+    print("it goes on")
+except BaseException:  # as C code does that is importing itself
+    pass
+"""
+
+
+def test_told_to_stop_in_the_middle_of_an_import_that_heeds_no_exception(tmp_path: Path) -> None:
+    (tmp_path / "deaf.py").write_text(DEAF)
+    words = *SHORT, "model._target_=deaf.SimpleNet", "targets=[lab,deaf]", f"paths.log_dir={tmp_path}/logs"
+    completed = train(*words, PYTHONPATH=str(tmp_path))
+    folder = only_folder(tmp_path / "logs" / "xor")
+    assert (completed.returncode, completed.stdout) == (143, "")
+    assert completed.stderr.startswith("interrupted: told to stop by SIGTERM; python train.py resume=")
+    assert result(folder)["status"] == "interrupted"
+
+
+KILLED = """
+import os
+from pathlib import Path
+from leyden.cli import main
+from leyden.runs.folder import RunFolder
+write_config = RunFolder.write_config
+def write_config_and_die(*arguments):
+    write_config(*arguments)
+    os._exit(9)
+RunFolder.write_config = write_config_and_die
+"""
+
+
+def test_a_run_goes_on_from_the_instant_at_which_its_config_is_there(whole: Path, tmp_path: Path) -> None:
+    call = f"main(['train', *{SHORT}, 'paths.log_dir={tmp_path}'], project=Path('.'))"
+    assert command("python", "-c", KILLED + call).returncode == 9
+    folder = only_folder(tmp_path / "xor")
+    completed = called("train", f"resume={folder}")
+    assert completed.returncode == 0, completed.stderr
     assert_same(folder, whole)
 
 
@@ -131,7 +177,7 @@ def test_a_sweep_that_is_told_to_stop_begins_no_further_job(tmp_path: Path) -> N
 
 
 def test_ten_runs_that_are_killed_go_on_and_end_as_if_they_had_not_been() -> None:
-    """The short version of scripts/benchmarks/survive.py, which has no kill in the start-up."""
+    """The short version of scripts/benchmarks/survive.py, which has no kill in the imports."""
     words = "scripts/benchmarks/survive.py", "--fork", "--cases", "xor", "--kills", "10", "--jobs", "2"
     completed = subprocess.run([sys.executable, *words], cwd=PROJECT, capture_output=True, text=True, check=False)
     assert completed.returncode == 0, completed.stderr
@@ -168,6 +214,17 @@ def test_what_has_changed_since_it_began_is_said_and_kept(whole: Path, run: Path
     assert again["command"][:2] == ["python", "train.py"]
     assert again["differences"][0] == torch_line
     assert again["differences"][1].startswith("data: other then, ")
+    assert_same(run, whole)
+
+
+def test_a_damaged_provenance_stops_no_training(whole: Path, run: Path) -> None:
+    unfinished(run)
+    (run / "provenance.json").write_text("{")
+    shutil.move(run / "checkpoints" / "previous.ckpt", run / "checkpoints" / "last.ckpt")
+    completed = called("train", f"resume={run}")
+    assert completed.returncode == 0, completed.stderr
+    assert "provenance.json is damaged, and is not looked at" in completed.stdout
+    assert json.loads((run / "provenance.json").read_text())["resumed"][0]["step"] == 75
     assert_same(run, whole)
 
 

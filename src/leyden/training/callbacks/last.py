@@ -13,7 +13,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
 from torch.utils._pytree import tree_leaves
 
-from leyden.files import sync_folder
+from leyden.files import sync
 from leyden.signals import Stop, told_to_stop
 from leyden.training.callbacks.hooks import only_own_hooks
 from leyden.training.exact import process_state, restore_process_state
@@ -36,6 +36,8 @@ class LastCheckpoint(Checkpoint):
     Told to stop (SIGINT, SIGTERM, under SLURM SIGUSR1), it saves after the batch that is being trained, and raises
     `Stop`; told twice, at once. A validation that has begun is waited for, for 5 s: what follows the last save is lost
     where it takes longer. Under several processes one tells all.
+
+    Raises ValueError for a number that is not above 0.
     """
 
     def __init__(
@@ -45,9 +47,13 @@ class LastCheckpoint(Checkpoint):
         every_n_minutes: float | None = 1.0,
     ) -> None:
         super().__init__()
+        for name, number, kind in (("steps", every_n_steps, int), ("minutes", every_n_minutes, int | float)):
+            if number is not None and not (isinstance(number, kind) and number > 0):
+                whole = "whole number" if kind is int else "number"
+                raise ValueError(f"every_n_{name} must be a {whole} above 0, or null: not {number}")
         self.folder = Path(dirpath)
         self.every_n_steps = every_n_steps or math.inf
-        self.every_seconds = math.inf if every_n_minutes is None else 60 * every_n_minutes
+        self.every_seconds = 60 * (every_n_minutes or math.inf)
         self._told = 0  # the number of the signal
         self._told_at = 0.0
         self._handlers = ExitStack()
@@ -184,7 +190,7 @@ class LastCheckpoint(Checkpoint):
         if last.exists():
             _keep(last, previous)
         new.replace(last)
-        sync_folder(self.folder)
+        sync(self.folder)
 
 
 def _keep(file: Path, name: Path) -> None:
