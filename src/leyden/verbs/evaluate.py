@@ -9,7 +9,7 @@ from leyden.config.build import build_trainer
 from leyden.config.rebuild import rebuild
 from leyden.errors import UserError
 from leyden.verbs import quiet  # noqa: F401
-from leyden.verbs.report import metric_table, show
+from leyden.verbs.tables import metric_table, show
 
 
 def evaluate(

@@ -16,7 +16,7 @@ from leyden.errors import UserError
 from leyden.training import SupervisedModule, TensorDataModule
 from leyden.verbs import quiet  # noqa: F401
 from leyden.verbs.inputs import read_inputs
-from leyden.verbs.report import show
+from leyden.verbs.tables import show
 
 ROWS_SHOWN = 50
 BATCH = 1000

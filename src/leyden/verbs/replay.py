@@ -19,7 +19,7 @@ from leyden.runs.folder import RunFolder
 from leyden.training.callbacks.guard import norms
 from leyden.training.checkpoint_io import load_checkpoint
 from leyden.verbs import quiet  # noqa: F401
-from leyden.verbs.report import show
+from leyden.verbs.tables import show
 
 
 def replay(folder: str) -> dict[str, Any]:

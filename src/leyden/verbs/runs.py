@@ -15,7 +15,7 @@ from leyden.config.app import project_folder
 from leyden.config.values import value_of
 from leyden.errors import UserError
 from leyden.runs.folder import FORMAT, RunFolder
-from leyden.verbs.report import show
+from leyden.verbs.tables import show
 
 STARTUP_SECONDS = 60
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -22,8 +22,8 @@ from leyden.training.checkpoint_io import load_checkpoint
 from leyden.training.loggers import TensorBoardLogger
 from leyden.verbs import quiet  # noqa: F401
 from leyden.verbs.children import joined_by_children
-from leyden.verbs.report import print_report
 from leyden.verbs.run import Resumed, Run
+from leyden.verbs.tables import print_report
 
 ALL_THREADS = torch.get_num_threads()
 
