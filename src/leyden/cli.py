@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 VERBS = ("train", "evaluate", "predict", "export", "runs", "diff", "replay")
+MULTIRUN = ("-m", "--multirun")
 
 
 def main(arguments: Sequence[str] | None = None, project: Path | None = None) -> None:
@@ -66,6 +67,13 @@ def _train_or_go_on(words: Sequence[str], given: Mapping[str, str], project: Pat
             others = [word for word in words if not word.startswith(f"{verb}=")]
             getattr(importlib.import_module("leyden.verbs.resume"), verb)(given[verb], others)
             return
+    if "sweep.resume" in given:
+        from leyden.sweeps.frozen import resumed_words
+
+        others = [word for word in words if not word.startswith("sweep.resume=") and word not in MULTIRUN]
+        words = resumed_words(given["sweep.resume"], project, others)
+    if any(word in MULTIRUN for word in words):
+        sys.path.append(str(Path(__file__).parent / "sweeps" / "plugins"))  # where Hydra finds those in configs/hydra/
     if "rerun" in given:
         from leyden.verbs.rerun import rerun_overrides
 
@@ -76,9 +84,10 @@ def _train_or_go_on(words: Sequence[str], given: Mapping[str, str], project: Pat
 def train_task(config: "DictConfig") -> float | None:
     """One training, as Hydra calls it: once, or for each job of a sweep."""
     from hydra.core.hydra_config import HydraConfig
-    from hydra.types import RunMode
 
-    from leyden.runs.folder import RunFolder
+    from leyden.runs.folder import CLAIMED, RunFolder
+    from leyden.runs.processes import is_first_process
+    from leyden.runs.record import in_sweep
     from leyden.runs.slurm import folder_of_requeued_job
 
     run = RunFolder(config.paths.run_dir)
@@ -86,12 +95,12 @@ def train_task(config: "DictConfig") -> float | None:
         from leyden.verbs.resume import resume  # takes seconds: torch and lightning
         from leyden.verbs.train import train
 
-        if before := folder_of_requeued_job(Path(config.paths.log_dir), list(HydraConfig.get().overrides.task)):
-            resume(str(before), [], config.targets)
-            return None
-        return train(config)
+        before = folder_of_requeued_job(Path(config.paths.log_dir), list(HydraConfig.get().overrides.task))
+        if before is None and is_first_process() and run.path.absolute() not in CLAIMED:
+            before = run.path  # of a sweep that goes on
+        return train(config) if before is None else resume(str(before), [], config.targets)
     except Exception as error:
-        if HydraConfig.get().mode == RunMode.MULTIRUN:
+        if in_sweep():
             raise  # the other jobs go on
         run.discard_if_not_begun()
         _fail(error)

@@ -13,6 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 from leyden.config.explain import checked_words, explain_composition
 from leyden.errors import UserError
 
+HOME = "LEYDEN_PROJECT"  # set where a sweep runs its own copy of a project: relative paths are still the project's
+
 
 def project_folder(start: Path) -> Path:
     """The nearest folder, from `start` upwards, that holds `configs/train.yaml`. Raises UserError where none does."""
@@ -40,7 +42,7 @@ def run(task: Callable[[DictConfig], Any], arguments: Sequence[str], project: Pa
     configs = project.resolve() / "configs"
     words = checked_words(arguments, configs)
     sys.argv[1:] = words  # where Hydra looks for them
-    use_paths_of(project)
+    use_paths_of(Path(os.environ.get(HOME, project)))
     # Hydra then raises what went wrong instead of printing it, so that it is explained in one place, by us.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:

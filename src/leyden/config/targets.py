@@ -1,13 +1,14 @@
 """What a `_target_` may name: a config can come from anywhere, and a `_target_` is called."""
 
+import os
 import pkgutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from leyden.config.app import project_folder
+from leyden.config.app import HOME, project_folder
 from leyden.errors import UserError
 
 PACKAGES = ("leyden", "lightning", "torch", "torchmetrics", "torchvision")
@@ -43,7 +44,7 @@ def check_targets(config: Any, key: str, packages: Sequence[str]) -> None:
 def trusted_project() -> Path:
     """The project that we are in, or that this code is in. A run folder, and what it holds, may come from anywhere."""
     here = Path.cwd()
-    if any((folder / "result.json").is_file() for folder in (here, *here.parents)):
+    if HOME in os.environ or any((folder / "result.json").is_file() for folder in (here, *here.parents)):
         return project_folder(Path(__file__))
     try:
         return project_folder(here)
@@ -55,6 +56,16 @@ def trusted_packages() -> list[str]:
     """Those that the configs of our own project add."""
     config: DictConfig = OmegaConf.load(trusted_project() / "configs" / "train.yaml")  # type: ignore[assignment]
     return list(config.get("targets") or [])
+
+
+def refuse_untrusted(words: Iterable[str], folder: str) -> None:
+    """Raises UserError for an override that is read from a folder and could make it run any code."""
+    for word in words:
+        key = word.lstrip("+~").split("=")[0]
+        harmless = key in ("hydra.mode", "hydra.sweep.dir") or key.startswith(("hydra.launcher.", "hydra.sweeper."))
+        untrusted = key.split(".")[0] in ("targets", "hydra") and not harmless
+        if word.startswith("-") or untrusted or ("_target_" in word and key.startswith("hydra")):
+            raise UserError(f"{folder}: its command holds {word}, which no run folder is trusted with: give it again")
 
 
 def _check(where: str, name: str, packages: Sequence[str], spelt: str = "") -> None:

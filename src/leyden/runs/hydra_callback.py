@@ -41,7 +41,7 @@ class KeepRunFolder(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         with read_write(config), open_dict(config):
-            config.hydra.sweep.dir = _claimed(config.hydra.sweep.dir)
+            config.hydra.sweep.dir = config.sweep.resume or _claimed(config.hydra.sweep.dir)
             # Each job is composed anew: without this word it would go to the folder that was asked for.
             quoted = config.hydra.sweep.dir.replace("'", "\\'")
             config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{quoted}'")
@@ -50,9 +50,9 @@ class KeepRunFolder(Callback):
         run = RunFolder(config.hydra.runtime.output_dir)
         if not is_first_process():
             return
-        CLAIMED.add(run.path.absolute())
-        if (run.path / "config.yaml").is_file():  # SLURM has started the job again
+        if (run.path / "config.yaml").is_file():  # it goes on
             return
+        CLAIMED.add(run.path.absolute())
         (main,) = (source.path for source in config.hydra.runtime.config_sources if source.provider == "main")
         project = Path(urlparse(main).path).parent
         run.write_provenance(provenance(project, list(config.hydra.overrides.task), config.get("seed")))

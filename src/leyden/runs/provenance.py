@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import importlib.metadata
+import json
 import os
 import platform
 import re
@@ -15,15 +16,18 @@ from urllib.parse import urlsplit, urlunsplit
 SECRET = re.compile(r"^(\S*(?:token|secret|password|api_?key|credential)\S*=).*", re.IGNORECASE)
 DIFF = ("diff", "--no-ext-diff", "--no-color", "--binary")
 CODE = ("src", "configs", "train.py")
+LOCK = "requirements.lock"
+COPY = "code"  # where a sweep keeps a copy of the project, beside what is known of it
 
 
 def provenance(project: Path, overrides: Sequence[str], seed: int | None) -> dict[str, Any]:
     """What is known before training. No environment variables, and no credentials of a git remote."""
+    original = _of_copied(project)
     return {
         "command": ["python", "train.py", *(SECRET.sub(r"\1***", word) for word in overrides)],
         "seed": seed,
-        "code": {"sha256": code_checksum(project), **_git_state(project)},
-        "lock": _checksum(project / "requirements.lock"),
+        "code": original.get("code") or {"sha256": code_checksum(project), **_git_state(project)},
+        "lock": _checksum(project / LOCK),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": dict(sorted(_packages())),
@@ -67,10 +71,22 @@ def code_checksum(project: Path) -> str:
 @functools.cache
 def uncommitted_changes(project: Path) -> str:
     """A patch from the last commit to the code as it is, new files included; empty where there is none, or no git."""
+    if _of_copied(project):
+        kept = project.parent / "uncommitted.patch"
+        return kept.read_text() if kept.is_file() else ""
     patch = _git(project, *DIFF, "HEAD", "--", *CODE)
     for name in _git(project, "ls-files", "--others", "--exclude-standard", "--", *CODE).splitlines():
         patch += _git(project, *DIFF, "--no-index", "--", os.devnull, name)
     return patch
+
+
+def _of_copied(project: Path) -> dict[str, Any]:
+    """What a sweep knows of the project that it has copied; nothing of a project that is no copy."""
+    sweep = project.parent
+    if project.name != COPY or not (sweep / "multirun.yaml").is_file():
+        return {}
+    facts: dict[str, Any] = json.loads((sweep / "provenance.json").read_text())
+    return facts
 
 
 def _git_state(project: Path) -> dict[str, Any]:

@@ -113,11 +113,18 @@ def answer(number: int, run: RunFolder) -> str:
     """What is said of being told to stop. SLURM, where it wants its machine, is asked to queue the job again."""
     for other in stop_signals():
         signal.signal(other, signal.SIG_IGN)  # SLURM ends with SIGTERM what it is asked to queue again
-    sweeps = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN  # it would begin anew
-    if number == signal.SIGUSR1 and is_first_process() and not sweeps and requeue():
+    told = f"told to stop by {signal.Signals(number).name}; python train.py"
+    if in_sweep():
+        return f"{told} sweep.resume={RunFolder(run.path.parent)} goes on"
+    if number == signal.SIGUSR1 and is_first_process() and requeue():
         return f"SLURM needs the machine; job {job_id()} is queued again, and goes on in {run}"
     goes_on = "goes on" if (run.checkpoints / "last.ckpt").is_file() else "begins anew: nothing was saved"
-    return f"told to stop by {signal.Signals(number).name}; python train.py resume={run} {goes_on}"
+    return f"{told} resume={run} {goes_on}"
+
+
+def in_sweep() -> bool:
+    """Whether this process trains a job of a sweep."""
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
 
 def say_interrupted(line: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from leyden.errors import UserError
+from leyden.config.targets import refuse_untrusted
 from leyden.runs.folder import RunFolder
 
 
@@ -13,8 +13,6 @@ def rerun_overrides(folder: str, overrides: Sequence[str]) -> list[str]:
     """
     run = RunFolder.open(folder)
     run.config()  # of a format that we know
-    for word in run.overrides():
-        if word.startswith("-") or word.lstrip("+~").split("=")[0].split(".")[0] in ("targets", "hydra"):
-            raise UserError(f"{run}: its command holds {word}, which no run folder is trusted with: give it again")
+    refuse_untrusted(run.overrides(), str(run))
     keys = {word.lstrip("+~").split("=")[0] for word in [*overrides, "rerun="]}
     return [*run.overrides(without=keys), f"rerun={run.path.resolve()}", *overrides]

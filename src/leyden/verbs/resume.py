@@ -23,9 +23,10 @@ from leyden.verbs.train import train
 log = logging.getLogger(__name__)
 
 
-def resume(folder: str, words: Sequence[str], targets: Sequence[str] | None = None) -> None:
+def resume(folder: str, words: Sequence[str], targets: Sequence[str] | None = None) -> float | None:
     """Train on from the run's last checkpoint, with the run's own config, changed by `words` such as
     trainer.max_epochs=2000. `targets` are the packages that a _target_ may name; None: those of our own project.
+    Returns the best value of the monitored metric.
 
     Raises UserError for a folder that is no run, whose checkpoints are lost or damaged, or that another process trains.
     """
@@ -40,7 +41,7 @@ def resume(folder: str, words: Sequence[str], targets: Sequence[str] | None = No
         raise UserError(f"{run.path / 'result.json'} is damaged: it does not say {', '.join(sorted(missing))}")
     if result["status"] == "finished" and (not words or _is_done(result["epochs"], result["steps"], config.trainer)):
         print(f"{run} is finished ({result['epochs']:,} epochs): nothing to do; trainer.max_epochs=... trains on")
-        return
+        return None
     if not os.access(run.path, os.W_OK):
         raise UserError(f"{run} cannot be written to")
     if is_first_process():
@@ -48,7 +49,7 @@ def resume(folder: str, words: Sequence[str], targets: Sequence[str] | None = No
     checkpoint = last_whole_checkpoint(run)
     composed = OmegaConf.to_yaml(config)
     made_of = provenance(trusted_project(), [f"resume={run}", *words], config.seed)
-    train(
+    return train(
         config,
         Resumed(
             result,

@@ -27,15 +27,15 @@ def metric_table(metrics: Mapping[str, float], expected: Mapping[str, Range]) ->
     return table
 
 
-def print_report(run: RunFolder, result: Mapping[str, Any], config: DictConfig) -> None:
-    """The table of a finished run and where to find it, on standard output and in its log."""
+def print_report(run: RunFolder, result: Mapping[str, Any], config: DictConfig, *, on_terminal: bool) -> None:
+    """The table of a finished run and where to find it, in its log and, perhaps, on standard output."""
     monitor, tested = result["monitor"], result["best_checkpoint"] or "the last weights"
     best = {f"{monitor['name']} (best)": monitor["value"]} if monitor["value"] is not None else {}
     table = metric_table(best | result["metrics"], config.expected or {})
     early = f" of {config.trainer.max_epochs:,}" if result["epochs"] < (config.trainer.max_epochs or 0) else ""
     done = f"{result['epochs']:,}{early} epochs, {result['steps']:,} steps, {result['seconds']:,.1f} s"
     with run.log.open("a") as log:
-        for console in (Console(), Console(file=log, width=120)):
+        for console in ([Console()] if on_terminal else []) + [Console(file=log, width=120)]:
             show(console, table, f"{done}; tested: {tested}", str(run))
 
 

@@ -15,7 +15,7 @@ from leyden.errors import UserError
 from leyden.runs.checkpoint import check_hyperparameters, init_weights, load_weights
 from leyden.runs.folder import RunFolder
 from leyden.runs.processes import is_first_process
-from leyden.runs.record import Record, answer, say_interrupted
+from leyden.runs.record import Record, answer, in_sweep, say_interrupted
 from leyden.signals import Stop, stop, told_to_stop
 from leyden.training.callbacks import Best, Guard, NonFiniteError
 from leyden.training.checkpoint_io import load_checkpoint
@@ -55,7 +55,7 @@ def train(config: DictConfig, resumed: Resumed | None = None) -> float | None:
             record.stopped(error, explain(error) or f"{type(error).__name__}: {error}".splitlines()[0])
             raise
     if is_first_process():
-        print_report(run, record.result, config)
+        print_report(run, record.result, config, on_terminal=not in_sweep())
     value: float | None = record.result["monitor"]["value"]
     return value
 

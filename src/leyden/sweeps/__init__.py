@@ -1,0 +1,1 @@
+"""Many runs by one command: which there are, where they run, what came of them."""

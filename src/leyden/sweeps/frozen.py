@@ -1,0 +1,64 @@
+"""A sweep runs the code and the configs that there were when it began: they are kept in its folder."""
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from omegaconf import OmegaConf
+
+from leyden.config.app import HOME
+from leyden.config.targets import refuse_untrusted
+from leyden.errors import UserError
+from leyden.runs.folder import RunFolder
+from leyden.runs.provenance import CODE, COPY, LOCK, code_checksum, provenance, uncommitted_changes
+from leyden.runs.safe_yaml import load_yaml
+from leyden.sweeps.jobs import key_of
+
+
+def freeze(project: Path, sweep: RunFolder, words: Sequence[str]) -> None:
+    """Keep in the folder of a sweep what all its jobs are made of."""
+    copy = sweep.path / COPY
+    copy.mkdir()
+    for path in (project / name for name in (*CODE, LOCK)):
+        if path.is_dir():
+            shutil.copytree(path, copy / path.name, ignore=shutil.ignore_patterns("*.egg-info"))
+        elif path.is_file():
+            shutil.copy2(path, copy)
+    sweep.write_provenance(provenance(project, ["-m", *words], None))
+    if patch := uncommitted_changes(project):
+        sweep.write("uncommitted.patch", patch)
+
+
+def run_frozen(project: Path, sweep: Path, words: Sequence[str] = ()) -> NoReturn:
+    """Let the sweep's own code take over this process, and run what is missing."""
+    copy = sweep.resolve() / COPY
+    search = os.pathsep.join(filter(None, [str(copy / "src"), os.environ.get("PYTHONPATH")]))
+    sys.stdout.flush()
+    os.execve(
+        sys.executable,
+        [sys.executable, str(copy / "train.py"), f"sweep.resume={sweep}", *words],
+        {**os.environ, "PYTHONPATH": search, HOME: str(project)},
+    )
+
+
+def resumed_words(folder: str, project: Path, words: Sequence[str]) -> list[str]:
+    """The command that began a sweep, with `words` in place of those that set the same keys.
+
+    Where its own code does not run yet, it takes over. Raises UserError for a folder that is no sweep.
+    """
+    sweep = Path(folder)
+    if not (sweep / "multirun.yaml").is_file():
+        raise UserError(f"sweep.resume={folder}: no sweep is there; it would hold a multirun.yaml")
+    if project != sweep.resolve() / COPY:
+        began_with = RunFolder(sweep).provenance().get("code", {}).get("sha256")
+        if began_with != code_checksum(project):
+            print(f"the code has changed since {folder} began: its jobs run as it was then, from {sweep / COPY}")
+        run_frozen(project, sweep, words)
+    overrides = OmegaConf.to_container(load_yaml(sweep / "multirun.yaml").hydra.overrides)
+    began: list[str] = [*overrides["task"], *overrides["hydra"]]  # type: ignore[call-overload,index]
+    refuse_untrusted(began, folder)
+    given = {key_of(word) for word in words} | {"hydra.mode", "hydra.sweep.dir"}
+    return ["-m", *(word for word in began if key_of(word) not in given), *words, f"sweep.resume={folder}"]

@@ -1,0 +1,39 @@
+"""Every combination of the values that the command lists."""
+
+from collections.abc import Sequence
+from itertools import product
+
+from hydra.core.override_parser.types import Override
+
+from leyden.errors import UserError
+from leyden.sweeps.jobs import DONE, numbered
+from leyden.sweeps.sweeper import SweepInFolder
+
+
+class GridSweeper(SweepInFolder):
+    """Runs every point that is not done, in the order of the command."""
+
+    def check(self, overrides: Sequence[Override]) -> None:
+        self.validate_batch_is_legal(points(overrides))
+
+    def run(self, overrides: Sequence[Override]) -> None:
+        jobs = numbered(points(overrides), self.folder)
+        varied = [override.get_key_element() for override in overrides if override.is_sweep_override()]
+        self.launch([job for job in jobs if job.status() not in DONE], varied)
+        self.conclude(jobs)
+
+
+def points(overrides: Sequence[Override]) -> list[list[str]]:
+    """The words of each. Raises UserError for a range without steps, and for a list without values."""
+    values: dict[str, list[str]] = {}
+    for override in overrides:
+        key = override.get_key_element()
+        if not override.is_sweep_override():
+            values[key] = [f"{key}={override.get_value_element_as_str()}"] if not override.is_delete() else [f"~{key}"]
+        elif not override.is_discrete_sweep():
+            raise UserError(f"{override.input_line}: an interval has no end of values; sweep=optuna searches in it")
+        else:
+            values[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
+        if not values[key]:
+            raise UserError(f"{override.input_line}: there is no value to choose from")
+    return [list(words) for words in product(*values.values())]

@@ -1,0 +1,68 @@
+"""The jobs of a sweep. What has become of each stands in its run folder, and nowhere else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from leyden.errors import UserError
+from leyden.runs.folder import RunFolder
+
+OURS = ("sweep", "launcher")  # keys that say how a sweep is run: no job's own config depends on them
+DONE = ("finished", "pruned")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One point of a sweep: the words that compose it, without those that are the sweep's own."""
+
+    number: int
+    words: tuple[str, ...]
+    run: RunFolder
+
+    @property
+    def command(self) -> list[str]:
+        """What a launcher gets: the words, and where the job trains."""
+        return [*self.words, f"hydra.sweep.subdir={self.number}"]
+
+    def status(self) -> str:
+        """As its result has it; `missing` where it has not begun."""
+        try:
+            return str(self.run.result()["status"])
+        except UserError:
+            return "missing"
+
+    def error(self) -> str:
+        """Why it failed, in one line."""
+        try:
+            return str(self.run.result()["error"])
+        except UserError as error:
+            return str(error)
+
+
+def words_of_job(words: Sequence[str]) -> tuple[str, ...]:
+    return tuple(word for word in words if key_of(word).split(".")[0] not in OURS and not word.startswith("hydra."))
+
+
+def key_of(word: str) -> str:
+    return word.lstrip("+~").split("=")[0]
+
+
+def numbered(points: Sequence[Sequence[str]], sweep: Path) -> list[Job]:
+    """A job for each point: the one that is there already, by its words, or a new one with the next free number."""
+    there = {frozenset(_words_in(folder)): int(folder.name) for folder in sweep.iterdir() if folder.name.isdigit()}
+    there.pop(frozenset(), None)  # killed before it was known what it is
+    free = (number for number in count() if number not in set(there.values()))
+    jobs = []
+    for words in map(words_of_job, points):
+        known = there.get(frozenset(words))
+        number = next(free) if known is None else known
+        jobs.append(Job(number, words, RunFolder(sweep / str(number))))
+    return jobs
+
+
+def _words_in(folder: Path) -> list[str]:
+    try:
+        return [word for word in RunFolder(folder).overrides() if not word.startswith("hydra.")]
+    except UserError:
+        return []

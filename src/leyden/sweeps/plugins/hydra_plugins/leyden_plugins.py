@@ -1,0 +1,6 @@
+"""Where Hydra looks for sweepers and launchers: in modules below `hydra_plugins`, and by the module of a class."""
+
+from leyden.sweeps.grid import GridSweeper
+
+for plugin in (GridSweeper,):
+    plugin.__module__ = __name__

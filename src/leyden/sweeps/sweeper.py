@@ -1,0 +1,112 @@
+"""What all sweeps share: they run from their own copy of the code, begin no job twice, and say what they found."""
+
+import fcntl
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlparse
+
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+from leyden.config.explain import explain
+from leyden.errors import UserError
+from leyden.runs.folder import RunFolder
+from leyden.sweeps.frozen import freeze, run_frozen
+from leyden.sweeps.jobs import Job, key_of
+
+
+class SweepInFolder(Sweeper):
+    """A sweep whose folder holds its command, its code, and the run folders of its jobs.
+
+    It begins by being resumed: the process that is called first keeps command and code in the folder, and hands over.
+    A job that fails does not stop the others, up to `sweep.max_failures` of them.
+    """
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.hydra_context: HydraContext = hydra_context
+        self.config: DictConfig = config
+        self.launcher: Launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+        self.folder = Path(config.hydra.sweep.dir)
+        self.most_failures = 1 if config.sweep.fail_fast else config.sweep.max_failures
+        self.failures: dict[Job, str] = {}
+
+    def sweep(self, arguments: list[str]) -> None:
+        overrides = OverridesParser.create(self.hydra_context.config_loader).parse_overrides(arguments)
+        if self.config.sweep.resume is None:
+            self.check(overrides)
+            (main,) = (part.path for part in self.config.hydra.runtime.config_sources if part.provider == "main")
+            project = Path(urlparse(main).path).parent
+            freeze(project, RunFolder(self.folder), arguments)
+            OmegaConf.save(self.config, self.folder / "multirun.yaml")
+            run_frozen(project, self.folder)
+        with self._alone():
+            self.run(overrides)
+
+    @abstractmethod
+    def check(self, overrides: Sequence[Override]) -> None:
+        """Raise, before anything is begun, where the sweep cannot be run."""
+
+    @abstractmethod
+    def run(self, overrides: Sequence[Override]) -> None:
+        """Run all that is missing."""
+
+    def launch(self, jobs: Sequence[Job], varied: Sequence[str]) -> None:
+        """Run the jobs: in this process one after the other, elsewhere as the launcher likes."""
+        batches = [[job] for job in jobs] if isinstance(self.launcher, BasicLauncher) else [[*jobs]] if jobs else []
+        done = 0
+        for batch in batches:
+            if len(batch) == 1:
+                shown = " ".join(word for word in batch[0].words if key_of(word) in varied)
+                print(f"job {batch[0].number} ({done + 1} of {len(jobs)}): {shown}", flush=True)
+            returns = self.launcher.launch([job.command for job in batch], initial_job_idx=batch[0].number)
+            for job, ended in zip(batch, returns, strict=True):
+                self.note(job, ended)
+            done += len(batch)
+
+    def note(self, job: Job, ended: JobReturn) -> None:
+        """Take in what became of a job. Raises UserError where the sweep need not go on."""
+        if ended.status == JobStatus.FAILED:
+            error = ended._return_value
+            self.failures[job] = explain(error) or f"{type(error).__name__}: {error}".splitlines()[0]
+            print(f"job {job.number} failed: {self.failures[job]}", flush=True)
+            if self.most_failures and len(self.failures) >= self.most_failures:
+                self.fail()
+            return
+        result = job.run.result()
+        monitor, logged = result["monitor"], result["metrics"]
+        value = "" if monitor["value"] is None else f": {monitor['name']} {monitor['value']:.6g}"
+        print(f"job {job.number} {result['status']}{value} ({result['seconds']:,.1f} s)", flush=True)
+        stage = monitor["name"].split("/")[0]
+        if monitor["name"] not in logged and any(name.split("/")[0] == stage for name in logged):
+            raise UserError(
+                f"monitor.metric={monitor['name']} was not logged by {job.run}; it logged {', '.join(logged)}"
+            )
+
+    def conclude(self, jobs: Sequence[Job]) -> None:
+        """Say what the sweep has found. Raises UserError where a job has failed."""
+        if self.failures:
+            self.fail()
+
+    def fail(self) -> None:
+        count = f"{len(self.failures)} job{'s' * (len(self.failures) > 1)} failed"
+        raise UserError(f"{count}; python train.py sweep.resume={self.folder} runs again what is not done")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with (self.folder / "multirun.yaml").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UserError(f"{self.folder} is being run by another process: one folder, one sweep") from error
+            yield
