@@ -6,6 +6,7 @@ from itertools import product
 from hydra.core.override_parser.types import Override
 
 from leyden.errors import UserError
+from leyden.runs.folder import RunFolder
 from leyden.sweeps.jobs import DONE, numbered
 from leyden.sweeps.sweeper import SweepInFolder
 
@@ -19,7 +20,11 @@ class GridSweeper(SweepInFolder):
     def run(self, overrides: Sequence[Override]) -> None:
         jobs = numbered(points(overrides), self.folder)
         varied = [override.get_key_element() for override in overrides if override.is_sweep_override()]
-        self.launch([job for job in jobs if job.status() not in DONE], varied)
+        missing = [job for job in jobs if job.status() not in DONE]
+        print(
+            f"{len(jobs)} jobs, of which {len(jobs) - len(missing)} are done, in {RunFolder(self.folder)}", flush=True
+        )
+        self.launch(iter(missing), varied)
         self.conclude(jobs)
 
 

@@ -1,6 +1,7 @@
 """What all sweeps share: they run from their own copy of the code, begin no job twice, and say what they found."""
 
 import fcntl
+import sys
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,8 +21,10 @@ from omegaconf import DictConfig, OmegaConf
 from leyden.config.explain import explain
 from leyden.errors import UserError
 from leyden.runs.folder import RunFolder
+from leyden.signals import Stop
 from leyden.sweeps.frozen import freeze, run_frozen
 from leyden.sweeps.jobs import Job, key_of
+from leyden.sweeps.local import LocalLauncher
 
 
 class SweepInFolder(Sweeper):
@@ -51,7 +54,11 @@ class SweepInFolder(Sweeper):
             OmegaConf.save(self.config, self.folder / "multirun.yaml")
             run_frozen(project, self.folder)
         with self._alone():
-            self.run(overrides)
+            try:
+                self.run(overrides)
+            except Stop:
+                print(f"interrupted: python train.py sweep.resume={self.folder} goes on", file=sys.stderr)
+                raise
 
     @abstractmethod
     def check(self, overrides: Sequence[Override]) -> None:
@@ -61,18 +68,27 @@ class SweepInFolder(Sweeper):
     def run(self, overrides: Sequence[Override]) -> None:
         """Run all that is missing."""
 
-    def launch(self, jobs: Sequence[Job], varied: Sequence[str]) -> None:
+    def launch(self, jobs: Iterator[Job], varied: Sequence[str]) -> None:
         """Run the jobs: in this process one after the other, elsewhere as the launcher likes."""
-        batches = [[job] for job in jobs] if isinstance(self.launcher, BasicLauncher) else [[*jobs]] if jobs else []
-        done = 0
-        for batch in batches:
-            if len(batch) == 1:
-                shown = " ".join(word for word in batch[0].words if key_of(word) in varied)
-                print(f"job {batch[0].number} ({done + 1} of {len(jobs)}): {shown}", flush=True)
-            returns = self.launcher.launch([job.command for job in batch], initial_job_idx=batch[0].number)
-            for job, ended in zip(batch, returns, strict=True):
+        begun: list[Job] = []
+
+        def commands() -> Iterator[list[str]]:
+            for job in jobs:
+                shown = " ".join(word for word in job.words if key_of(word) in varied)
+                print(f"job {job.number} begins: {shown}", flush=True)
+                begun.append(job)
+                yield job.command
+
+        if isinstance(self.launcher, LocalLauncher):
+            self.launcher.run(commands(), lambda index, ended: self.note(begun[index], ended))
+        elif isinstance(self.launcher, BasicLauncher):
+            for command in commands():
+                (ended,) = self.launcher.launch([command], initial_job_idx=begun[-1].number)
+                self.note(begun[-1], ended)
+        elif batch := list(commands()):
+            returns = self.launcher.launch(batch, initial_job_idx=begun[0].number)
+            for job, ended in zip(begun, returns, strict=True):
                 self.note(job, ended)
-            done += len(batch)
 
     def note(self, job: Job, ended: JobReturn) -> None:
         """Take in what became of a job. Raises UserError where the sweep need not go on."""

@@ -1,6 +1,7 @@
 """Where Hydra looks for sweepers and launchers: in modules below `hydra_plugins`, and by the module of a class."""
 
 from leyden.sweeps.grid import GridSweeper
+from leyden.sweeps.local import LocalLauncher
 
-for plugin in (GridSweeper,):
+for plugin in (GridSweeper, LocalLauncher):
     plugin.__module__ = __name__
