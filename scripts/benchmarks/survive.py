@@ -135,6 +135,7 @@ def trial(logs: Path, words: tuple[str, ...], whole: Path, moments: tuple[float,
     damaged = 0
     for seconds in moments:
         folder = run_folder(logs)
+        stack.unlink(missing_ok=True)
         process = start([f"resume={folder}"] if folder else new, stack)
         fell_into.append(killed_after(seconds, process, stack))
         if fell_into == [DONE]:  # faster than the unbroken one: once more, with an earlier moment
@@ -152,7 +153,7 @@ def trial(logs: Path, words: tuple[str, ...], whole: Path, moments: tuple[float,
 
 WATCHED = """
 import faulthandler, runpy, signal, sys
-faulthandler.register(signal.SIGUSR2, file=open(sys.argv.pop(1), "w"))
+faulthandler.register(signal.SIGUSR2, file=open(sys.argv.pop(1), "w"), all_threads=False)
 sys.argv[0] = "train.py"
 runpy.run_path("train.py", run_name="__main__")
 """
@@ -181,7 +182,7 @@ class Forked:
             os.setsid()
             quiet = os.open(os.devnull, os.O_WRONLY)
             os.dup2(quiet, 1)
-            faulthandler.register(signal.SIGUSR2, file=stack.open("w"))
+            faulthandler.register(signal.SIGUSR2, file=stack.open("w"), all_threads=False)
             try:
                 leyden(["train", *words], project=PROJECT)
             except SystemExit as stop:
@@ -216,7 +217,7 @@ def killed_after(seconds: float, process: subprocess.Popen, stack: Path) -> str:
         return DONE
     os.kill(process.pid, signal.SIGUSR2)
     until = time.monotonic() + 0.02
-    while time.monotonic() < until and not (stack.exists() and stack.stat().st_size):
+    while time.monotonic() < until and not (stack.exists() and "<module>" in stack.read_text()):
         time.sleep(0.0005)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()

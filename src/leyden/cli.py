@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from leyden.arguments import Signature
 from leyden.errors import UserError
-from leyden.signals import told_to_stop
+from leyden.signals import deaf, told_to_stop
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -49,7 +49,8 @@ def _train(words: Sequence[str], project: Path | None) -> None:
     given = dict(word.split("=", 1) for word in words if "=" in word)
 
     def leave(number: int) -> None:
-        answer_before_it_began(number, given.get("resume"))
+        with deaf():
+            answer_before_it_began(number, words)
         os._exit(128 + number)  # what an exception does to C code that is importing itself is not known
 
     with told_to_stop(leave):

@@ -2,9 +2,10 @@
 
 import os
 import signal
+import stat
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 
@@ -24,6 +25,8 @@ def told_to_stop(handle: Callable[[int], None]) -> Iterator[None]:
         return
 
     def handler(number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            _leave_terminal()
         handle(number)
 
     heard = [number for number in stop_signals() if signal.getsignal(number) is not signal.SIG_IGN]  # nohup, `&`
@@ -33,6 +36,26 @@ def told_to_stop(handle: Callable[[int], None]) -> Iterator[None]:
     finally:
         for number, earlier in before.items():
             signal.signal(number, earlier)
+
+
+@contextmanager
+def deaf() -> Iterator[None]:
+    """While this lasts, being told to stop once more changes nothing."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in stop_signals()}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+def _leave_terminal() -> None:
+    """What is written to a terminal that was closed raises an error."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        with suppress(OSError):
+            if stat.S_ISCHR(os.fstat(stream).st_mode):
+                os.dup2(nowhere, stream)
 
 
 def stop_signals() -> list[signal.Signals]:

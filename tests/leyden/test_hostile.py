@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -138,15 +139,43 @@ def test_what_is_nested_without_end(run: Path) -> None:
     assert refused("evaluate", run) == f"{run}/config.yaml is damaged: it is nested more than 50 deep"
 
 
-def test_a_page_of_interpolations(run: Path) -> None:
-    config = yaml.safe_load((run / ".hydra" / "config.yaml").read_text())
-    config |= {"a0": "x" * 10} | {f"a{number}": f"${{a{number - 1}}}${{a{number - 1}}}" for number in range(1, 60)}
-    (run / ".hydra" / "config.yaml").write_text(yaml.safe_dump(config))
-    damaged = "config.yaml is damaged: its interpolations would grow without end"
-    assert refused("train", f"resume={run}") == f"{run}/.hydra/{damaged}"
-    config["b0"], config["c0"] = {"x": "${b1}", "y": "${b1}"}, {"x": "${.y}${.y}", "y": "${c1}"}
-    (run / "config.yaml").write_text(yaml.safe_dump(config))
-    assert refused("evaluate", run) == f"{run}/{damaged}"
+def doubled(reference: str) -> dict[str, Any]:
+    """Sixty values, each of which refers twice to the one before it."""
+    pages: dict[str, Any] = {"a0": "x" * 10, "b0": ["x" * 10]}
+    for number in range(1, 60):
+        pages[f"a{number}"] = 2 * reference.replace("N", str(number - 1))
+        pages[f"b{number}"] = [2 * f"${{b{number - 1}[0]}}"]
+        pages[f"n{number}"] = f"a{number}"
+    return pages
+
+
+@pytest.mark.parametrize(
+    ("page", "why"),
+    [
+        (doubled("${aN}"), "its interpolations would grow without end"),
+        ({"b": doubled("")} | doubled("${b.bN}") | {"b0": "${b.a3}"}, "its interpolations would grow without end"),
+        ({"c": {"x": "${.y}${.y}", "y": "${c}"}, **doubled("${.aN}")}, "its interpolations would grow without end"),
+        (doubled("${oc.select:aN}"), "holds an interpolation that is not known here"),
+        (doubled("${ aN }"), "holds an interpolation that is not known here"),
+        (doubled("${${nN}}"), "holds an interpolation that is not known here"),
+        ({"a": "x" * 600} | {f"k{number}": "${a}" for number in range(2000)}, "its interpolations would grow"),
+        ({"a": "x" * 200_000}, "it is larger than 100,000 bytes"),
+    ],
+)
+def test_a_page_of_interpolations(page: dict[str, Any], why: str, run: Path) -> None:
+    file = run / "config.yaml"
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | page))
+    said = refused("evaluate", run)
+    assert said.startswith(f"{file} is damaged: ")
+    assert why in said
+
+
+def test_a_composed_config_that_would_grow_without_end_is_left_alone(run: Path) -> None:
+    file = run / ".hydra" / "config.yaml"
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | doubled("${aN}")))
+    completed = called("train", f"resume={run}", "trainer.max_epochs=21")
+    assert completed.returncode == 0, completed.stderr
+    assert json.loads((run / "result.json").read_text())["epochs"] == 21
 
 
 def png(width: int, height: int) -> bytes:

@@ -79,7 +79,7 @@ def changed(run: RunFolder, overrides: Mapping[str, str]) -> DictConfig:
 def project_of(run: RunFolder) -> Path:
     """The project that the run's folder is in or, for runs that are kept elsewhere, our own."""
     try:
-        return project_folder(run.path.resolve())
+        return project_folder(run.path.resolve().parent)
     except UserError:
         return trusted_project()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from leyden.errors import UserError
 from leyden.files import PARTIAL, write_whole
@@ -74,8 +75,9 @@ class RunFolder:
                         message = f"{self} is being trained by another process: one folder, one training"
                         raise UserError(message) from error
                     time.sleep(0.05)
-            for partial in [*self.path.glob(PARTIAL), *self.checkpoints.glob(PARTIAL)]:
-                partial.unlink(missing_ok=True)
+            for folder in (self.path, self.checkpoints, self.path / ".hydra"):
+                for partial in folder.glob(PARTIAL):
+                    partial.unlink(missing_ok=True)
             yield
 
     def is_locked(self) -> bool:
@@ -89,21 +91,25 @@ class RunFolder:
             pass
         return False
 
-    def composed_config(self) -> DictConfig:
-        """The config as it was composed, interpolations and all; the resolved one where that was not kept."""
-        file = self.path / ".hydra" / "config.yaml"
-        composed: DictConfig = load_yaml(file) if file.is_file() else self.config()
-        return composed
-
     def unresolved_config(self) -> DictConfig:
-        """The config as it was composed, with what was edited in config.yaml since."""
-        config, composed = self.config(), self.composed_config()
-        there = OmegaConf.merge(composed, {"paths": config.paths})  # wherever that was
-        before = flat(OmegaConf.to_container(there, resolve=True))
+        """The config with its interpolations, so that what refers to a key follows it.
+
+        Resolved, with the run's own folder where it is now, where config.yaml was edited since it was composed, or
+        where that was not kept, or holds interpolations that mean nothing any more.
+        """
+        config = self.config()
+        there_was = OmegaConf.select(config, "paths.run_dir")
+        try:
+            composed = load_yaml(self.path / ".hydra" / "config.yaml")
+            there = OmegaConf.merge(composed, {"paths": config.get("paths")})  # wherever that was
+            if OmegaConf.to_container(there, resolve=True) == OmegaConf.to_container(config):
+                return composed  # type: ignore[no-any-return]
+        except (UserError, OSError, OmegaConfBaseException) as error:
+            log.warning(f"{self}: read from config.yaml alone ({error})")
         for key, value in flat(OmegaConf.to_container(config)).items():
-            if before.get(key) != value:
-                OmegaConf.update(composed, key, value, merge=False, force_add=True)
-        return composed
+            if isinstance(value, str) and there_was and Path(value).is_relative_to(there_was):
+                OmegaConf.update(config, key, str(self.path.resolve() / Path(value).relative_to(there_was)))
+        return config
 
     def write(self, name: str, text: str) -> None:
         """Write a file of the folder whole: readers see the old content or the new, never a part."""
@@ -132,6 +138,8 @@ class RunFolder:
 
     def keep_overrides(self, config: str, words: Sequence[str]) -> None:
         """Let Hydra's record of the run, its unresolved `config` and its words, say that `words` came on top."""
+        if not (self.path / ".hydra" / "overrides.yaml").is_file():
+            return
         keys = [word.split("=")[0] for word in words]
         kept = [*self.overrides(without=keys), *words]
         self.write(".hydra/config.yaml", config)

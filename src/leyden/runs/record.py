@@ -1,10 +1,11 @@
 """The story of one training as `result.json` tells it, from its start to its end."""
 
 import os
+import shlex
 import signal
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,6 @@ from leyden.errors import UserError
 from leyden.runs.folder import CLAIMED, FORMAT, RunFolder
 from leyden.runs.processes import is_first_process
 from leyden.runs.slurm import job_id, requeue
-from leyden.signals import stop_signals
 
 
 class Record:
@@ -56,6 +56,10 @@ class Record:
         """Remember what a run that is about to be resumed was configured as, until it has truly begun again."""
         file = self.run.path / "config.yaml"
         self._earlier_config = None if self._writes or not file.is_file() else file.read_text()
+
+    @property
+    def has_begun(self) -> bool:
+        return self._writes
 
     def begun(self) -> None:
         """Nothing can be wrong with the config any more: a resumed run has truly begun again."""
@@ -109,17 +113,18 @@ class Record:
             self.run.write_result(self.result)
 
 
-def answer(number: int, run: RunFolder) -> str:
-    """What is said of being told to stop. SLURM, where it wants its machine, is asked to queue the job again."""
-    for other in stop_signals():
-        signal.signal(other, signal.SIG_IGN)  # SLURM ends with SIGTERM what it is asked to queue again
+def answer(number: int, run: RunFolder, words: Sequence[str] | None = None) -> str:
+    """What is said of being told to stop. SLURM, where it wants its machine, is asked to queue the job again.
+
+    `words` go on with the run; None: it is known what it is, and the words that resume it are enough.
+    """
     told = f"told to stop by {signal.Signals(number).name}; python train.py"
     if in_sweep():
         return f"{told} sweep.resume={RunFolder(run.path.parent)} goes on"
     if number == signal.SIGUSR1 and is_first_process() and requeue():
         return f"SLURM needs the machine; job {job_id()} is queued again, and goes on in {run}"
     goes_on = "goes on" if (run.checkpoints / "last.ckpt").is_file() else "begins anew: nothing was saved"
-    return f"{told} resume={run} {goes_on}"
+    return f"{told} {shlex.join(words or [f'resume={run}'])} {goes_on}"
 
 
 def in_sweep() -> bool:
@@ -132,19 +137,20 @@ def say_interrupted(line: str) -> None:
         os.write(2, f"interrupted: {line}\n".encode())  # unbuffered, for who says it in a signal's handler
 
 
-def answer_before_it_began(number: int, resumed: str | None) -> None:
-    """Answer where a process is told to stop while it is still starting, and let the result of a new run say so."""
+def answer_before_it_began(number: int, words: Sequence[str]) -> None:
+    """Answer where a process that `words` began is told to stop while it starts, in the result of a new run too."""
     if not is_first_process():
         return
-    for run in map(RunFolder, [resumed] if resumed else CLAIMED):
+    resumed = [word.removeprefix("resume=") for word in words if word.startswith("resume=")]
+    for run in map(RunFolder, resumed or CLAIMED):
         with suppress(UserError, OSError):
             if not (run.path / "config.yaml").is_file():
                 run.discard_if_not_begun()
             result = RunFolder.open(run.path).result()
             if resumed or result["status"] == "running":
-                line = answer(number, run)
+                line = answer(number, run, words if resumed else None)
                 say_interrupted(line)
-                if result["status"] == "running":
+                if not resumed:
                     run.write_result(result | {"status": "interrupted", "error": line})
                 return
     say_interrupted(f"told to stop by {signal.Signals(number).name}")

@@ -11,18 +11,22 @@ from omegaconf.errors import OmegaConfBaseException
 from leyden.errors import UserError
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LARGEST = 100_000  # bytes of a file; a run's config has two thousand
 DEEPEST = 50  # collections in collections
-LARGEST = 10_000_000  # characters, when every interpolation is resolved
-REFERENCE = re.compile(r"\$\{([^${}:]+)\}")  # the innermost of nested ones
+GROWN = 1_000_000  # characters, when every interpolation is resolved
+RESOLVED = re.compile(r"\$\{(oc\.env|project|hydra|now):[^${}]*\}")  # to a short text of their own
+REFERENCE = re.compile(r"\$\{(\.*[\w.\[\]]+)\}")  # to another key
 
 
 def load_yaml(file: Path, kind: type = DictConfig) -> Any:
     """The content, with its interpolations as they are. Raises UserError where it is damaged, or no `kind`."""
     try:
+        if file.stat().st_size > LARGEST:
+            raise ValueError(f"it is larger than {LARGEST:,} bytes")
         text = file.read_text()
         _refuse_bomb(text)
         config = OmegaConf.create(text)
-        _refuse_growth(OmegaConf.to_container(config))
+        _Growth(OmegaConf.to_container(config)).check()
     except (yaml.YAMLError, OmegaConfBaseException, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise UserError(f"{file} is damaged: {error}") from error
     if not isinstance(config, kind):
@@ -48,33 +52,46 @@ def _refuse_bomb(text: str) -> None:
             raise ValueError(f"it is nested more than {DEEPEST} deep")
 
 
-def _refuse_growth(values: Any) -> None:
-    """A page of `a1: ${a0}${a0}`, `a2: ${a1}${a1}` and so on fills all memory, too, when it is resolved."""
-    texts = {key: str(value) for key, value in flat(values).items()}
-    sizes: dict[str, int] = {}
+class _Growth:
+    """How large values become when they are resolved: a page of `a1: ${a0}${a0}`, `a2: ${a1}${a1}` and so on fills all
+    memory, too."""
 
-    def size(key: str, above: frozenset[str]) -> int:
-        if key in above:
-            return 0  # OmegaConf says what is wrong with a circle
-        if key not in sizes:
-            inside = [other for other in texts if other == key or other.startswith(f"{key}.")]
-            sizes[key] = sum(
-                len(texts[leaf])
-                + sum(size(_absolute(found, leaf), above | {key}) for found in REFERENCE.findall(texts[leaf]))
-                for leaf in inside
-            )
-            if sizes[key] > LARGEST:
-                raise ValueError("its interpolations would grow without end")
-        return sizes[key]
+    def __init__(self, values: Any) -> None:
+        self.values = values
+        self.sizes: dict[tuple[str, ...], int] = {}
 
-    for key, value in texts.items():
-        if REFERENCE.search(value):
-            size(key, frozenset())
+    def check(self) -> None:
+        """Raises ValueError where it is too much, or cannot be told."""
+        self._size((), self.values)
 
+    def _size(self, path: tuple[str, ...], value: Any) -> int:
+        if path in self.sizes:
+            return self.sizes[path]
+        self.sizes[path] = 0  # OmegaConf says what is wrong with a circle
+        if isinstance(value, dict | list):
+            parts = value.items() if isinstance(value, dict) else enumerate(value)
+            size = sum(self._size((*path, str(name)), part) for name, part in parts)
+        else:
+            text = RESOLVED.sub("", RESOLVED.sub("", str(value)))  # ${oc.env:DATA,${project:data}} is two
+            if "${" in REFERENCE.sub("", text):
+                raise ValueError(f"{'.'.join(path)} holds an interpolation that is not known here: {str(value)[:60]}")
+            size = len(text) + sum(self._size(*self._target(name, path)) for name in REFERENCE.findall(text))
+        if size > GROWN:
+            raise ValueError("its interpolations would grow without end")
+        self.sizes[path] = size
+        return size
 
-def _absolute(reference: str, key: str) -> str:
-    """The full key that an interpolation in the value of `key` names: `${..lr}` is relative."""
-    name = reference.lstrip(".")
-    dots = len(reference) - len(name)
-    above = key.split(".")[:-dots] if dots else []
-    return ".".join([*above, name.replace("[", ".").replace("]", "")])
+    def _target(self, reference: str, path: tuple[str, ...]) -> tuple[tuple[str, ...], Any]:
+        """What an interpolation in the value at `path` names: `${..lr}` is relative. None where there is no such."""
+        name = reference.lstrip(".")
+        dots = len(reference) - len(name)
+        parts = (*(path[:-dots] if dots else ()), *name.replace("[", ".").replace("]", "").split("."))
+        value = self.values
+        for depth, part in enumerate(parts):
+            if isinstance(value, list):
+                value = dict(enumerate(value)).get(int(part) if part.isdigit() else -1)
+            elif isinstance(value, dict):
+                value = {str(key): each for key, each in value.items()}.get(part)
+            else:  # it refers to a mapping, of which this is a part
+                return parts[:depth], value
+        return parts, value

@@ -34,7 +34,10 @@ def folder_of_requeued_job(log_dir: Path, words: Sequence[str]) -> Path | None:
 
 def requeue() -> bool:
     """Ask SLURM to start this job again. False where it will not."""
-    completed = subprocess.run(["scontrol", "requeue", str(job_id())], capture_output=True, check=False)
+    try:
+        completed = subprocess.run(["scontrol", "requeue", str(job_id())], capture_output=True, check=False)
+    except OSError:  # in a container, say
+        return False
     return completed.returncode == 0
 
 

@@ -182,9 +182,7 @@ def work(
     JobRuntime.instance().set("name", config.hydra.job.name)
     setup_globals()
     use_paths_of(Path(os.environ[HOME]))
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, frame: os._exit(128 + number))  # outside of a training
-    with suppress(EOFError, OSError):
+    with suppress(EOFError, OSError), told_to_stop(lambda number: os._exit(128 + number)):  # outside of a training
         while True:
             words = pipe.recv()
             pipe.send(_run(words, hydra_context, task_function, config))

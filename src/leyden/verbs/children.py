@@ -41,11 +41,13 @@ def joined_by_children(trainer: Trainer, run: RunFolder, checkpoint: Path | None
         yield
     except BaseException as error:
         launcher: Any = trainer.strategy.launcher
-        if isinstance(error, Stop | NonFiniteError):  # most often all processes end at the same batch
-            with suppress(subprocess.TimeoutExpired):
-                for process in launcher.procs:
-                    process.wait(GRACE_SECONDS)
-        launcher.kill(signal.SIGKILL)
+        try:
+            if isinstance(error, Stop | NonFiniteError):  # most often all processes end at the same batch
+                with suppress(subprocess.TimeoutExpired):
+                    for process in launcher.procs:
+                        process.wait(GRACE_SECONDS)
+        finally:
+            launcher.kill(signal.SIGKILL)
         raise
     finally:
         for thread in threading.enumerate():  # it would kill this process, too, when it finds that a child has stopped

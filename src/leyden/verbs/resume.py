@@ -4,7 +4,6 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from hydra.core.utils import configure_log
 from omegaconf import DictConfig, OmegaConf
@@ -15,7 +14,6 @@ from leyden.errors import UserError
 from leyden.runs.folder import RunFolder
 from leyden.runs.processes import is_first_process
 from leyden.runs.provenance import provenance
-from leyden.runs.safe_yaml import flat
 from leyden.training.checkpoint_io import load_checkpoint
 from leyden.verbs.run import Resumed
 from leyden.verbs.train import train
@@ -52,33 +50,13 @@ def resume(folder: str, words: Sequence[str], targets: Sequence[str] | None = No
     return train(
         config,
         Resumed(
+            [f"resume={run}", *words],
             result,
             checkpoint,
             made_of,
-            retuned(run, config) if checkpoint else ({}, {}),
             begun=lambda: run.keep_overrides(composed, words),
         ),
     )
-
-
-def retuned(run: RunFolder, config: DictConfig) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The options of optimizer and scheduler that are not as they were in the run.
-
-    Raises UserError for another optimizer or scheduler: the state of the old one would not fit it.
-    """
-    changes = []
-    for group in ("optimizer", "scheduler"):
-        before, now = (flat(OmegaConf.to_container(of[group], resolve=True)) for of in (run.composed_config(), config))
-        kinds = [options.get("_target_") for options in (before, now)]
-        if kinds[0] != kinds[1] and (group == "optimizer" or kinds[1]):
-            raise UserError(
-                f"{group}: the run was trained with {kinds[0] or 'none'}, and {kinds[1]} cannot go on from its state; "
-                f"init_from={run} begins anew with its weights"
-            )
-        changes.append({key: value for key, value in now.items() if before.get(key) != value})
-        if kinds[0] != kinds[1]:  # the rate is no longer that of a schedule
-            changes[0]["lr"] = config.optimizer.get("lr")
-    return changes[0], changes[1]
 
 
 def last_whole_checkpoint(run: RunFolder) -> Path | None:
@@ -109,7 +87,7 @@ def join(folder: str, words: Sequence[str]) -> None:
     """Train as one more process of a run that another process has begun (see `leyden.verbs.children`)."""
     run = RunFolder.open(folder)
     checkpoint = next((Path(word.partition("=")[2]) for word in words if word.startswith("checkpoint=")), None)
-    train(run.config(), Resumed({}, checkpoint, {}) if checkpoint else None)
+    train(run.config(), Resumed((), {}, checkpoint, {}) if checkpoint else None)
 
 
 def _is_done(epochs: int, steps: int, trainer: DictConfig) -> bool:

@@ -3,7 +3,7 @@
 import logging
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,28 +13,32 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from omegaconf import DictConfig, OmegaConf
 
+from leyden.errors import UserError
 from leyden.runs.folder import RunFolder
 from leyden.runs.processes import is_first_process
 from leyden.runs.provenance import differences
 from leyden.runs.record import Record
+from leyden.runs.safe_yaml import flat
 from leyden.training import SupervisedModule, TensorDataModule
 from leyden.training.callbacks.hooks import only_own_hooks
 from leyden.training.loggers import CSVLogger, TensorBoardLogger
-from leyden.training.retune import check_length, retune
+from leyden.training.retune import Options, check_length, retune
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Resumed:
-    """A run that goes on: from `checkpoint`, or from its start where it had none. `result` is what it had come to,
-    `provenance` what it is made of now, `retuned` which options of its optimizer and its scheduler are not as they
-    were, and `begun` is called when nothing can be wrong with its config any more."""
+    """A run that goes on, by a command of `words`: from `checkpoint`, or from its start where it had none.
 
+    `result` is what it had come to, `provenance` what it is made of now. `begun` is called when nothing can be wrong
+    with its config any more.
+    """
+
+    words: Sequence[str]
     result: Mapping[str, Any]
     checkpoint: Path | None
     provenance: Mapping[str, Any]
-    retuned: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {})
     begun: Callable[[], None] = lambda: None
 
 
@@ -51,6 +55,7 @@ class Run(Callback):
         self.folder = record.run
         self.resumed = resumed
         self._continued = False
+        self._trained_with: tuple[Options, Options] | None = None
         self._logged = 0  # steps that the loggers keep of a run that goes on
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -111,20 +116,33 @@ class Run(Callback):
                 logger.continue_from(self._logged)
 
     def _retune(self, trainer: Trainer) -> None:
-        assert self.resumed
-        (optimizer,) = trainer.optimizers
+        """Let optimizer and scheduler be what the config says, where that has changed since the checkpoint."""
+        if self._trained_with is None:
+            return
         scheduler = trainer.lr_scheduler_configs[0].scheduler if trainer.lr_scheduler_configs else None
-        retune(optimizer, scheduler, *trainer.strategy.broadcast(self.resumed.retuned))  # the first process knows
-        check_length(scheduler, trainer.estimated_stepping_batches)
+        if self._trained_with != self._options():
+            if len(trainer.optimizers) != 1:
+                raise UserError("optimizer, scheduler: a model with several cannot change them while it goes on")
+            retune(trainer.optimizers[0], scheduler, self._trained_with, self._options())
+        if hasattr(scheduler, "total_steps"):
+            check_length(scheduler, trainer.estimated_stepping_batches)
+
+    def _options(self) -> tuple[Options, Options]:
+        optimizer, scheduler = (
+            flat(OmegaConf.to_container(self.config[group], resolve=True)) if self.config.get(group) else {}
+            for group in ("optimizer", "scheduler")
+        )
+        return optimizer, scheduler
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         self._logged = checkpoint["resume"]["logged"] if "resume" in checkpoint else checkpoint["global_step"]
 
     def state_dict(self) -> dict[str, Any]:
-        return self.record.state()
+        return {"record": self.record.state(), "options": self._options()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.record.result |= state_dict
+        self.record.result |= state_dict["record"]
+        self._trained_with = state_dict["options"]
 
 
 def said_to_differ(where: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ from leyden.runs.checkpoint import check_hyperparameters, init_weights, load_wei
 from leyden.runs.folder import RunFolder
 from leyden.runs.processes import is_first_process
 from leyden.runs.record import Record, answer, in_sweep, say_interrupted
-from leyden.signals import Stop, stop, told_to_stop
+from leyden.signals import Stop, deaf, stop, told_to_stop
 from leyden.training.callbacks import Best, Guard, NonFiniteError
 from leyden.training.checkpoint_io import load_checkpoint
 from leyden.training.loggers import TensorBoardLogger
@@ -42,10 +42,11 @@ def train(config: DictConfig, resumed: Resumed | None = None) -> float | None:
         try:
             _train(config, record, resumed)
         except Stop as error:
-            line = answer(error.number, run)
-            record.stopped(error, line)
-            if is_first_process():
-                say_interrupted(line)
+            with deaf():  # SLURM ends with SIGTERM what it is asked to queue again
+                line = answer(error.number, run, None if resumed is None or record.has_begun else resumed.words)
+                record.stopped(error, line)
+                if is_first_process():
+                    say_interrupted(line)
             raise
         except (NonFiniteError, OSError) as error:
             told = UserError(said_of(error, run))

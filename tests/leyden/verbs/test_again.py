@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -123,28 +124,51 @@ def copy(xor_40: Path, tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
+KILLED_AT_STEP = """
+import os
+from pathlib import Path
+from leyden.cli import main
+from leyden.training.callbacks import Progress
+def die(self, trainer, *arguments):
+    if trainer.global_step == {step}:
+        os._exit(9)
+Progress.on_train_batch_end = die
+main(['train', *{words}], project=Path('.'))
+"""
+
+
 def last_rate(folder: Path) -> float:
     checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
     return float(checkpoint["optimizer_states"][0]["param_groups"][0]["lr"])
 
 
 def test_a_resumed_run_takes_another_learning_rate(copy: Path) -> None:
-    for words, rate in (
-        (["scheduler=none", "trainer.max_epochs=41"], 0.01),
-        (["optimizer.lr=0.003", "trainer.max_epochs=42"], 0.003),
-        (["trainer.max_epochs=43"], 0.003),
-    ):
-        completed = called("train", f"resume={copy}", *words)
+    words = f"resume={copy}", "scheduler=none", "optimizer.lr=0.003", "trainer.max_epochs=100000"
+    script = KILLED_AT_STEP.format(step=170, words=words)  # the rate is asked for, but no checkpoint has it yet
+    assert command("python", "-c", script).returncode == 9
+    assert last_rate(copy) != 0.003
+    for epochs, more, rate in (45, [], 0.003), (50, ["optimizer.lr=0.01"], 0.01):
+        completed = called("train", f"resume={copy}", f"trainer.max_epochs={epochs}", *more)
         assert completed.returncode == 0, completed.stderr
         assert last_rate(copy) == rate
 
 
 def test_what_was_edited_in_the_config_of_a_run_counts(copy: Path) -> None:
     config = copy / "config.yaml"
-    config.write_text(config.read_text().replace("max_epochs: 40", "max_epochs: 50"))
+    text = config.read_text().replace("max_epochs: 40", "max_epochs: 50")
+    config.write_text(re.sub(r"  progress:\n.*\n", "", text))
     completed = called("train", f"resume={copy}", "trainer.check_val_every_n_epoch=5")
     assert completed.returncode == 0, completed.stderr
     assert result(copy)["epochs"] == 50
+    assert "progress" not in config.read_text()
+    assert f"dirpath: {copy}/checkpoints" in config.read_text()
+
+
+def test_a_run_that_hydra_kept_no_record_of_goes_on(copy: Path) -> None:
+    shutil.rmtree(copy / ".hydra")
+    completed = called("train", f"resume={copy}", "trainer.max_epochs=41")
+    assert completed.returncode == 0, completed.stderr
+    assert (result(copy)["status"], result(copy)["epochs"]) == ("finished", 41)
 
 
 def test_a_run_that_is_kept_elsewhere_goes_on_from_anywhere(copy: Path, tmp_path: Path) -> None:

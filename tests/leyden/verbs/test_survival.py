@@ -3,6 +3,8 @@
 import fcntl
 import json
 import os
+import pty
+import shlex
 import shutil
 import signal
 import subprocess
@@ -15,6 +17,8 @@ import torch
 from conftest import PROJECT, called, command, only_folder, train
 
 from leyden.runs.folder import RunFolder
+from leyden.runs.record import answer
+from leyden.runs.slurm import requeue
 
 SHORT = ("experiment=xor", "trainer.max_epochs=20", "checkpoint.every_n_steps=15")
 
@@ -103,6 +107,21 @@ def test_of_two_processes_one_is_told_and_both_go_on_as_if_it_had_not_been(tmp_p
     assert_same(folder, only_folder(tmp_path / "whole" / "sine"))
 
 
+@pytest.mark.slow
+def test_two_processes_that_were_killed_before_they_saved_begin_anew(tmp_path: Path) -> None:
+    words = "experiment=sine", "trainer=ddp_cpu", "trainer.max_epochs=2", f"paths.log_dir={tmp_path}"
+    process = started(*words)
+    while not list(tmp_path.glob("sine/*/config.yaml")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    folder = only_folder(tmp_path / "sine")
+    completed = train(f"resume={folder}")
+    assert completed.returncode == 0, completed.stderr
+    assert result(folder)["steps"] == 200
+
+
 def test_told_to_stop_while_it_starts_it_says_so_and_goes_on_from_the_beginning(whole: Path, tmp_path: Path) -> None:
     process = started(*SHORT, f"paths.log_dir={tmp_path}")
     while not list(tmp_path.glob("xor/*/config.yaml")):
@@ -119,6 +138,28 @@ def test_told_to_stop_while_it_starts_it_says_so_and_goes_on_from_the_beginning(
     assert completed.returncode == 0, completed.stderr
     assert "has no checkpoint yet: it begins anew" in completed.stdout
     assert_same(folder, whole)
+
+
+def test_a_terminal_that_is_closed_loses_nothing(tmp_path: Path) -> None:
+    pid, terminal = pty.fork()
+    if not pid:
+        words = "experiment=xor", "trainer.max_epochs=100000", f"paths.log_dir={tmp_path}"
+        os.execv(sys.executable, [sys.executable, str(PROJECT / "train.py"), *words])
+    seen = b""
+    while b"epoch" not in seen:
+        seen += os.read(terminal, 4096)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 129
+    folder = only_folder(tmp_path / "xor")
+    assert result(folder)["status"] == "interrupted"
+    assert torch.load(folder / "checkpoints" / "last.ckpt")["global_step"] == result(folder)["steps"] > 0
+
+
+def test_where_slurm_cannot_be_asked_the_run_says_how_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert requeue() is False
+    line = answer(signal.SIGUSR1, RunFolder("logs/xor/run"))
+    assert line == "told to stop by SIGUSR1; python train.py resume=logs/xor/run begins anew: nothing was saved"
 
 
 DEAF = """
@@ -140,6 +181,18 @@ def test_told_to_stop_in_the_middle_of_an_import_that_heeds_no_exception(tmp_pat
     assert (completed.returncode, completed.stdout) == (143, "")
     assert completed.stderr.startswith("interrupted: told to stop by SIGTERM; python train.py resume=")
     assert result(folder)["status"] == "interrupted"
+
+
+def test_who_is_told_to_stop_before_it_goes_on_repeats_the_command_and_leaves_the_run_alone(
+    run: Path, tmp_path: Path
+) -> None:
+    unfinished(run)
+    (tmp_path / "deaf.py").write_text(DEAF)
+    words = f"resume={run}", "model._target_=deaf.SimpleNet", "targets=[lab,deaf]"
+    completed = train(*words, PYTHONPATH=str(tmp_path))
+    told = f"told to stop by SIGTERM; python train.py {shlex.join(words)} goes on"
+    assert (completed.returncode, completed.stderr) == (143, f"interrupted: {told}\n")
+    assert result(run)["status"] == "running"
 
 
 KILLED = """
