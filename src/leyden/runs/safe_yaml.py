@@ -30,6 +30,16 @@ def load_yaml(file: Path, kind: type = DictConfig) -> Any:
     return config
 
 
+def load_plain(file: Path) -> Any:
+    """The content as plain values, interpolations as text: for who looks at many. Raises UserError where damaged."""
+    try:
+        text = file.read_text()
+        _refuse_bomb(text)
+        return yaml.load(text, LOADER)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise UserError(f"{file} is damaged: {error}") from error
+
+
 def flat(values: Any, prefix: str = "") -> dict[str, Any]:
     """Nested mappings as one, with dotted keys."""
     if not isinstance(values, dict) or not values:
