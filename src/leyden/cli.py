@@ -15,7 +15,7 @@ from leyden.signals import told_to_stop
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-VERBS = ("train", "evaluate", "predict", "export", "runs", "diff", "replay")
+VERBS = ("train", "evaluate", "predict", "export", "runs", "report", "diff", "replay")
 
 
 def main(arguments: Sequence[str] | None = None, project: Path | None = None) -> None:

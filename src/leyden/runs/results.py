@@ -45,6 +45,6 @@ def read_result(file: Path) -> dict[str, Any]:
         begun = time.time() - file.stat().st_mtime > STARTUP_SECONDS  # before, it may be importing torch
         if result["status"] == "running" and begun and not RunFolder(file.parent).is_locked():
             result["status"] = "killed"
-    except (ValueError, TypeError, KeyError, OSError, RecursionError):
+    except (ValueError, TypeError, KeyError, OSError, OverflowError, RecursionError):
         result = unknown
     return dict(result) | {"path": file.parent, "folder": str(file.parent)}
