@@ -45,7 +45,8 @@ def said_of(summary: Summary) -> str:
     if summary.damaged:
         counts["not read"] = len(summary.damaged)
     each = ", ".join(f"{count:,} {status}" for status, count in counts.most_common())
-    return f"{counts.total():,} runs: {each}; {sum(run.seconds for run in summary.runs):,.1f} s of training"
+    runs = "run" if counts.total() == 1 else "runs"
+    return f"{counts.total():,} {runs}: {each}; {sum(run.seconds for run in summary.runs):,.1f} s of training"
 
 
 def _row(row: Row, statuses: Sequence[str]) -> list[str]:
