@@ -88,10 +88,11 @@ def parallel(summary: Summary) -> Figure:
     columns = {key: [run.settings[key] for run in runs] for key in summary.varied}
     columns[summary.monitor] = [run.value for run in runs]
     dimensions = [Axis(title, values).dimension(values) for title, values in columns.items()]
-    scale = [[index / (len(COLOURS) - 1), colour] for index, colour in enumerate(COLOURS)]
-    line = {"color": dimensions[-1]["values"], "colorscale": scale, "reversescale": summary.mode == "max"}
+    better = 1 if summary.mode == "max" else -1
+    goodness = [better * place for place in dimensions[-1]["values"]]  # where lines meet, the largest is drawn on top
+    scale = [[index / (len(COLOURS) - 1), colour] for index, colour in enumerate(reversed(COLOURS))]
     fonts = {"labelfont": {"size": 14}, "tickfont": {"size": 12}, "rangefont": {"size": 12}}
-    trace = {"type": "parcoords", "dimensions": dimensions, "line": line} | fonts
+    trace = {"type": "parcoords", "dimensions": dimensions, "line": {"color": goodness, "colorscale": scale}} | fonts
     return [trace], {"margin": {"t": 80, "l": 90, "r": 60}}
 
 
@@ -117,8 +118,7 @@ def curves(summary: Summary) -> Figure | None:
 
 
 def _with_value(summary: Summary) -> list[Run]:
-    """The best come last, so that they are drawn on top."""
-    return [run for row in reversed(summary.rows) for run in row.runs if run.value is not None]
+    return [run for run in summary.runs if run.value is not None]
 
 
 def _label(run: Run) -> str:
