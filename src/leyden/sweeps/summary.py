@@ -8,9 +8,9 @@ import statistics
 import sys
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -128,7 +128,7 @@ def summarize(*folders: Path) -> Summary:
     runs = []
     for path, (result, words) in found.items():
         try:
-            settings = {key: _setting(path, words, key) for key in dict.fromkeys([*keys, "seed"])}
+            settings = _settings(path, words, [*keys, "seed"])
         except (UserError, OSError) as error:
             damaged[path] = str(error)
         else:
@@ -146,7 +146,7 @@ def summarize(*folders: Path) -> Summary:
     return Summary(monitor, mode, varied, _rows(runs, varied, mode), runs, damaged)
 
 
-@lru_cache
+@cache
 def student(freedom: int) -> float:
     """How many standard errors the 95 % interval reaches to either side, by Student's t distribution.
 
@@ -231,15 +231,19 @@ def _group(key: str) -> str:
     return re.split("[./]", key)[0]
 
 
-def _setting(path: Path, words: Mapping[str, str], key: str) -> Value:
-    """What a run's command sets a key or a group to; where it names neither, what its config came to."""
-    if key in words:
-        return _read_value(words[key].partition("=")[2] if not words[key].startswith("~") else "null")
-    if "." not in key:
-        chosen = flat(load_plain(path / ".hydra" / "hydra.yaml"))
-        if (choice := f"hydra.runtime.choices.{key}") in chosen:
-            return _read_value(_text(chosen[choice]))
-    return _read_value(_text(flat(load_plain(path / "config.yaml")).get(key)))
+def _settings(path: Path, words: Mapping[str, str], keys: Iterable[str]) -> dict[str, Value]:
+    """What a run's command sets keys and groups to; for one that it does not name, what its config came to."""
+    config = cache(lambda: flat(load_plain(path / "config.yaml")))  # read where it is needed, which it seldom is
+    hydra = cache(lambda: flat(load_plain(path / ".hydra" / "hydra.yaml")))
+
+    def text(key: str) -> str:
+        if key in words:
+            return "null" if words[key].startswith("~") else words[key].partition("=")[2]
+        choice = f"hydra.runtime.choices.{key}"
+        chosen = "." not in key and key != "seed" and choice in hydra()
+        return _text(hydra()[choice] if chosen else config().get(key))
+
+    return {key: _read_value(text(key)) for key in keys}
 
 
 def _read_value(text: str) -> Value:
