@@ -14,6 +14,7 @@ Figure = tuple[list[dict[str, Any]], dict[str, Any]]  # traces and layout; texts
 WIDE = 20  # values that span more than this factor stand on a logarithmic axis
 POINTS = 20_000  # of all learning curves together: more would make the page slow
 NAMED = 12  # rows that a legend can name
+LEGEND = 50  # characters of such a name: a longer one would leave no place for the curves
 JOINED = 30  # values: the means of more, drawn at random most likely, are not joined by a line
 # Best to worst: viridis without its last yellow, which is hard to see on white.
 COLOURS = ("#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58")
@@ -73,8 +74,9 @@ def by_value(key: str, summary: Summary) -> Figure:
     }
     lines = defaultdict(list)
     for row in sorted(summary.rows, key=lambda row: _order(row.settings[key])):
-        others = tuple(value for other, value in row.settings.items() if other != key)
-        lines[others].append((x.place(row.settings[key]), row.mean))
+        if row.mean is not None:
+            others = tuple(value for other, value in row.settings.items() if other != key)
+            lines[others].append((x.place(row.settings[key]), row.mean))
     joined = lines.values() if len(x.names) <= JOINED else []
     points = [point for line in joined for point in [*line, (None, None)]]
     means = {"x": [at for at, _ in points], "y": [mean for _, mean in points], "mode": "lines", "hoverinfo": "skip"}
@@ -104,11 +106,13 @@ def curves(summary: Summary) -> Figure | None:
     traces = []
     for rank, row in reversed(list(enumerate(summary.rows))):  # the best is drawn last, on top
         colour = COLOURS[round(rank / max(1, len(summary.rows) - 1) * (len(COLOURS) - 1))]
-        name = escape(", ".join(f"{key}={shown(value)}" for key, value in row.settings.items()) or summary.name)
-        for index, run in enumerate(row.runs):
+        name = ", ".join(f"{key}={shown(value)}" for key, value in row.settings.items()) or summary.name
+        shortened = escape(name if len(name) <= LEGEND else f"{name[:LEGEND]} ...")
+        for index, run in enumerate(run for run in row.runs if points[run.path]):
             curve = points[run.path][::-1][::stride][::-1]  # has the last point
-            trace: dict[str, Any] = {"x": [step for step, _ in curve], "y": [value for _, value in curve], "name": name}
-            trace |= {"mode": "lines" if len(curve) > 1 else "markers", "line": {"color": colour, "width": 1.5}}
+            trace: dict[str, Any] = {"x": [step for step, _ in curve], "y": [value for _, value in curve]}
+            trace |= {"mode": "lines" if len(curve) > 1 else "markers", "marker": {"color": colour}}
+            trace |= {"line": {"color": colour, "width": 1.5}, "name": shortened}
             trace |= {"legendgroup": str(rank), "legendrank": rank, "showlegend": index == 0}
             label = _label(run).replace("%", "&#37;")
             traces.append(trace | {"hovertemplate": f"{label}<br>step %{{x}}: %{{y:.6g}}<extra></extra>"})

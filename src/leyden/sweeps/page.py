@@ -42,7 +42,7 @@ def page(summary: Summary, folder: Path) -> str:
         _table(header, [[escape(cell) for cell in row] for row in rows]),
     ]
     if summary.best:
-        parts.append(f"<p>The best again:</p><pre>{escape(summary.best.command)}</pre>")
+        parts.append(f"<p>To train the best again:</p><pre>{escape(summary.best.command)}</pre>")
     if summary.varied and summary.best:
         note = "A dot is a run (a ring: not finished), a line the means of rows that differ in nothing else."
         parts.append(_section(f"{monitor} by each value that varied", note))

@@ -29,7 +29,7 @@ def tell(summary: Summary) -> None:
     errors += [f"{os.path.relpath(path)}: not read: {reason}" for path, reason in summary.damaged.items()]
     show(console, table, *_rest(rows, "rows"), said_of(summary), *errors[:SHOWN], *_rest(errors, "errors"))
     if summary.best:
-        show(console, "the best again:", summary.best.command)
+        show(console, "to train the best again:", summary.best.command)
 
 
 def cells(summary: Summary) -> list[list[str]]:

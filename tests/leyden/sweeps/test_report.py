@@ -30,7 +30,7 @@ def test_a_sweep_is_told_in_a_table_best_first(sweep: Path, monkeypatch: pytest.
         "0.1 4 ± 13 2 0 2.0",
         "5 runs: 4 finished, 1 failed; 8.5 s of training",
         f"sweep/4: {ERROR}",
-        "the best again:",
+        "to train the best again:",
         "python train.py optimizer.lr=0.01",
         "sweep/sweep.csv",
         "sweep/sweep.json",
