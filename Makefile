@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-slow test-slurm lint format lock tensorboard clean
+.PHONY: help setup train test test-slow test-slurm test-browser lint format lock tensorboard clean
 
 help:            ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -23,6 +23,9 @@ test-slow: $(READY)  ## run the tests that train every experiment to its end
 
 test-slurm: $(READY)  ## run the tests under a real SLURM of one node (root; apt-get install slurm-wlm munge)
 	$(BIN)/pytest -m slurm -rs
+
+test-browser: $(READY)  ## run the tests that look at pages in a real browser (apt-get install chromium)
+	$(BIN)/pytest -m browser -rs
 
 lint: $(READY)   ## check format, style, types and import rules
 	$(BIN)/ruff format --check

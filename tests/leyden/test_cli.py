@@ -114,7 +114,8 @@ def test_verbs_answer_bad_input_in_one_line(words: list[str], message: str) -> N
 def test_light_verbs_import_no_torch() -> None:
     probe = (
         "import sys; from leyden.cli import main\n"
-        "for words in (['runs', 'src'], ['predict', '--help'], ['export', 'x', 'format=y'], ['--help']):\n"
+        "folders = [['runs', 'src'], ['report', 'src']]\n"
+        "for words in (*folders, ['predict', '--help'], ['export', 'x', 'format=y'], ['--help']):\n"
         "    try: main(words)\n"
         "    except SystemExit: pass\n"
         "print('torch' in sys.modules)"

@@ -21,17 +21,21 @@ REFERENCE = re.compile(r"\$\{(\.*[\w.\[\]]+)\}")  # to another key
 def load_yaml(file: Path, kind: type = DictConfig) -> Any:
     """The content, with its interpolations as they are. Raises UserError where it is damaged, or no `kind`."""
     try:
-        if file.stat().st_size > LARGEST:
-            raise ValueError(f"it is larger than {LARGEST:,} bytes")
-        text = file.read_text()
-        _refuse_bomb(text)
-        config = OmegaConf.create(text)
+        config = OmegaConf.create(_text(file))
         _Growth(OmegaConf.to_container(config)).check()
     except (yaml.YAMLError, OmegaConfBaseException, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise UserError(f"{file} is damaged: {error}") from error
     if not isinstance(config, kind):
         raise UserError(f"{file} is damaged: it holds no {'mapping' if kind is DictConfig else 'list'}")
     return config
+
+
+def load_plain(file: Path) -> Any:
+    """The content as plain values, interpolations as text: for who looks at many. Raises UserError where damaged."""
+    try:
+        return yaml.load(_text(file), LOADER)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise UserError(f"{file} is damaged: {error}") from error
 
 
 def flat(values: Any, prefix: str = "") -> dict[str, Any]:
@@ -41,15 +45,19 @@ def flat(values: Any, prefix: str = "") -> dict[str, Any]:
     return {key: value for name, part in values.items() for key, value in flat(part, f"{prefix}{name}.").items()}
 
 
-def _refuse_bomb(text: str) -> None:
-    """What is nested deeply takes YAML minutes; a page of nested aliases, copied by OmegaConf, fills all memory."""
-    depth = 0
+def _text(file: Path) -> str:
+    """Raises ValueError for a bomb: what is nested deeply takes YAML minutes; a page of nested aliases, copied by
+    OmegaConf, fills all memory."""
+    if file.stat().st_size > LARGEST:
+        raise ValueError(f"it is larger than {LARGEST:,} bytes")
+    text, depth = file.read_text(), 0
     for event in yaml.parse(text, LOADER):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if isinstance(event, yaml.AliasEvent):
             raise ValueError("it holds YAML aliases (*name), which no run folder has")
         if depth > DEEPEST:
             raise ValueError(f"it is nested more than {DEEPEST} deep")
+    return text
 
 
 class _Growth:

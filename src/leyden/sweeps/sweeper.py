@@ -25,6 +25,9 @@ from leyden.signals import Stop
 from leyden.sweeps.frozen import freeze, run_frozen
 from leyden.sweeps.jobs import Job, key_of
 from leyden.sweeps.local import LocalLauncher
+from leyden.sweeps.report_files import write
+from leyden.sweeps.summary import summarize
+from leyden.sweeps.table import tell
 
 
 class SweepInFolder(Sweeper):
@@ -110,7 +113,10 @@ class SweepInFolder(Sweeper):
             )
 
     def conclude(self, jobs: Sequence[Job]) -> None:
-        """Say what the sweep has found. Raises UserError where a job has failed."""
+        """Say what the sweep has found, and keep it. Raises UserError where a job has failed."""
+        summary = summarize(self.folder)
+        tell(summary)
+        write(summary, self.folder)
         if self.failures:
             self.fail()
 

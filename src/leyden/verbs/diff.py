@@ -9,7 +9,7 @@ from rich.table import Table
 from leyden.runs.folder import RunFolder
 from leyden.runs.provenance import differences
 from leyden.runs.safe_yaml import flat
-from leyden.verbs.tables import show
+from leyden.terminal import show
 
 
 def diff(a: str, b: str) -> None:

@@ -8,8 +8,9 @@ from rich.console import Console
 from leyden.config.build import build_trainer
 from leyden.config.rebuild import rebuild
 from leyden.errors import UserError
+from leyden.terminal import show
 from leyden.verbs import quiet  # noqa: F401
-from leyden.verbs.tables import metric_table, show
+from leyden.verbs.tables import metric_table
 
 
 def evaluate(

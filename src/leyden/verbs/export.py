@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from leyden.config.rebuild import Trained, rebuild
 from leyden.errors import UserError
+from leyden.terminal import show
 from leyden.training import TensorDataModule
 from leyden.verbs import quiet  # noqa: F401
-from leyden.verbs.tables import show
 
 CHECKED = 64  # real inputs that the exported model must answer as the original does
 TOLERANCE = 1e-4

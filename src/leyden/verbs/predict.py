@@ -13,10 +13,10 @@ from torch import Tensor
 
 from leyden.config.rebuild import Trained, rebuild
 from leyden.errors import UserError
+from leyden.terminal import show
 from leyden.training import SupervisedModule, TensorDataModule
 from leyden.verbs import quiet  # noqa: F401
 from leyden.verbs.inputs import read_inputs
-from leyden.verbs.tables import show
 
 ROWS_SHOWN = 50
 BATCH = 1000

@@ -16,10 +16,10 @@ from leyden.config.build import build_trainer
 from leyden.config.rebuild import rebuild
 from leyden.errors import UserError
 from leyden.runs.folder import RunFolder
+from leyden.terminal import show
 from leyden.training.callbacks.guard import norms
 from leyden.training.checkpoint_io import load_checkpoint
 from leyden.verbs import quiet  # noqa: F401
-from leyden.verbs.tables import show
 
 
 def replay(folder: str) -> dict[str, Any]:

@@ -1,12 +1,9 @@
 """A table of runs."""
 
-import json
 import os
-import time
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml  # type: ignore[import-untyped]
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -14,11 +11,9 @@ from rich.text import Text
 from leyden.config.app import project_folder
 from leyden.config.values import value_of
 from leyden.errors import UserError
-from leyden.runs.folder import FORMAT, RunFolder
-from leyden.verbs.tables import show
-
-STARTUP_SECONDS = 60
-Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from leyden.runs.results import results
+from leyden.runs.safe_yaml import load_plain
+from leyden.terminal import show
 
 
 def runs(
@@ -35,7 +30,7 @@ def runs(
     trains it.
     """
     wanted = {key: value_of(key, text) for key, text in overrides.items()}
-    found = [run for folder in folders or (_logs(),) for run in _read(Path(folder))]
+    found = [run for folder in folders or (_logs(),) for run in results(Path(folder))]
     found = [run for run in found if status in (None, run["status"]) and _matches(run["path"], wanted)]
     if sort == "value":
         found.sort(key=_rank)
@@ -65,48 +60,13 @@ def _logs() -> str:
     return os.path.relpath(project_folder(Path.cwd()) / "logs")
 
 
-def _read(folder: Path) -> list[dict[str, Any]]:
-    """The results of all runs under the folder, and of itself where it is one. A damaged one is listed as such."""
-    if not folder.is_dir():
-        raise UserError(f"{folder}: there is no such folder")
-    return [_result(file) for file in sorted(folder.rglob("result.json"))]
-
-
-def _result(file: Path) -> dict[str, Any]:
-    unknown = {
-        "name": "?",
-        "started": "?",
-        "status": "damaged",
-        "monitor": {"name": "?", "value": None},
-        "seconds": 0.0,
-    }
-    try:
-        result = json.loads(file.read_text())
-        if result["format"] != FORMAT:
-            result = unknown | {"status": f"format {result['format']}"}
-        (
-            float(result["seconds"]),
-            result["monitor"]["name"],
-            result["monitor"]["value"],
-            result["name"],
-            result["started"],
-        )
-        begun = time.time() - file.stat().st_mtime > STARTUP_SECONDS  # before, it may be importing torch
-        if result["status"] == "running" and begun and not RunFolder(file.parent).is_locked():
-            result["status"] = "killed"
-    except (ValueError, TypeError, KeyError, OSError, RecursionError):
-        result = unknown
-    return dict(result) | {"path": file.parent, "folder": str(file.parent)}
-
-
 def _matches(path: Path, wanted: dict[str, Any]) -> bool:
     """Whether the run's config has every one of the values, or the run was composed with that option of a group."""
     if not wanted:
         return True
     try:
-        config = yaml.load((path / "config.yaml").read_text(), Loader)
-        words = yaml.load((path / ".hydra" / "overrides.yaml").read_text(), Loader)
-    except (yaml.YAMLError, OSError, UnicodeDecodeError, RecursionError):
+        config, words = load_plain(path / "config.yaml"), load_plain(path / ".hydra" / "overrides.yaml")
+    except (UserError, OSError):
         return False
     return all(_value(config, key) == value or f"{key}={value}" in words for key, value in wanted.items())
 

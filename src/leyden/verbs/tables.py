@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omegaconf import DictConfig
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from leyden.runs.folder import RunFolder
+from leyden.terminal import show
 
 Range = Sequence[float]
 
@@ -37,11 +38,6 @@ def print_report(run: RunFolder, result: Mapping[str, Any], config: DictConfig, 
     with run.log.open("a") as log:
         for console in ([Console()] if on_terminal else []) + [Console(file=log, width=120)]:
             show(console, table, f"{done}; tested: {tested}", str(run))
-
-
-def show(console: Console, *parts: RenderableType) -> None:
-    for part in parts:
-        console.print(part, highlight=False, soft_wrap=isinstance(part, str), markup=False)
 
 
 def _verdict(value: float, expected: Range | None) -> Text:

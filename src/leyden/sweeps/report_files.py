@@ -1,0 +1,92 @@
+"""The files of a sweep's report: `sweep.csv`, `sweep.json` and `sweep.html`."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from leyden.errors import UserError
+from leyden.files import write_whole
+from leyden.sweeps.page import page
+from leyden.sweeps.summary import Row, Run, Summary
+
+FORMAT = 1  # of sweep.json
+
+
+def write(summary: Summary, folder: Path) -> list[Path]:
+    """Write the three files, each whole, with paths relative to `folder`. Raises UserError where that cannot be."""
+    texts = {
+        "sweep.csv": as_csv(summary, folder),
+        "sweep.json": as_json(summary, folder),
+        "sweep.html": page(summary, folder),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            write_whole(folder / name, text.encode())
+    except OSError as error:
+        message = f"{folder}: the report cannot be written there ({error.strerror}); output=DIR names another folder"
+        raise UserError(message) from error
+    return [folder / name for name in texts]
+
+
+def as_csv(summary: Summary, folder: Path) -> str:
+    """A line for each run; what is not known is empty."""
+    keys = [*summary.varied, "seed"]
+    metrics = list(dict.fromkeys(name for run in summary.runs for name in run.metrics))
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["folder", "status", *keys, f"{summary.monitor} (best)", *metrics, "seconds", "error"])
+    for run in summary.runs:
+        settings = [json.dumps(value) if isinstance(value, bool) else value for value in map(run.settings.get, keys)]
+        numbers = [run.value, *map(run.metrics.get, metrics), run.seconds]
+        writer.writerow([os.path.relpath(run.path, folder), run.status, *settings, *numbers, run.error])
+    return file.getvalue()
+
+
+def as_json(summary: Summary, folder: Path) -> str:
+    """Rows, best first, and runs; an interval is [low, high], what is not known null."""
+    content = {
+        "format": FORMAT,
+        "name": summary.name,
+        "monitor": {"name": summary.monitor, "mode": summary.mode},
+        "varied": summary.varied,
+        "best": summary.best.command if summary.best else None,
+        "rows": [_row(row, folder) for row in summary.rows],
+        "runs": [_run(run, summary.varied, folder) for run in summary.runs],
+        "damaged": {os.path.relpath(path, folder): reason for path, reason in summary.damaged.items()},
+    }
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"
+
+
+def _row(row: Row, folder: Path) -> dict[str, Any]:
+    interval = None
+    if row.mean is not None and row.margin is not None:
+        interval = [row.mean - row.margin, row.mean + row.margin]
+    return {
+        "settings": row.settings,
+        "mean": row.mean,
+        "interval": interval,
+        "seeds": len(row.values),
+        "finished": row.count("finished"),
+        "failed": row.count("failed"),
+        "seconds": row.seconds,
+        "command": row.command,
+        "runs": [os.path.relpath(run.path, folder) for run in row.runs],
+    }
+
+
+def _run(run: Run, varied: Sequence[str], folder: Path) -> dict[str, Any]:
+    return {
+        "folder": os.path.relpath(run.path, folder),
+        "status": run.status,
+        "settings": {key: run.settings[key] for key in varied},
+        "seed": run.settings["seed"],
+        "value": run.value,
+        "metrics": run.metrics,
+        "seconds": run.seconds,
+        "error": run.error,
+    }
