@@ -60,12 +60,21 @@ def trusted_packages() -> list[str]:
 
 def refuse_untrusted(words: Iterable[str], folder: str) -> None:
     """Raises UserError for an override that is read from a folder and could make it run any code."""
-    for word in words:
-        key = word.lstrip("+~").split("=")[0]
-        harmless = key in ("hydra.mode", "hydra.sweep.dir") or key.startswith(("hydra.launcher.", "hydra.sweeper."))
-        untrusted = key.split(".")[0] in ("targets", "hydra") and not harmless
-        if word.startswith("-") or untrusted or ("_target_" in word and key.startswith("hydra")):
-            raise UserError(f"{folder}: its command holds {word}, which no run folder is trusted with: give it again")
+    for word in untrusted(words):
+        raise UserError(f"{folder}: its command holds {word}, which no run folder is trusted with: give it again")
+
+
+def untrusted(words: Iterable[str]) -> list[str]:
+    """Those that are only taken from a command line."""
+    return [word for word in words if not _is_harmless(word)]
+
+
+def _is_harmless(word: str) -> bool:
+    key = word.lstrip("+~").split("=")[0]
+    plugins = key in ("hydra.mode", "hydra.sweep.dir") or key.startswith(("hydra.launcher.", "hydra.sweeper."))
+    if word.startswith("-") or key.split(".")[0] == "targets":
+        return False
+    return not key.startswith("hydra.") or (plugins and "_target_" not in word)
 
 
 def _check(where: str, name: str, packages: Sequence[str], spelt: str = "") -> None:

@@ -59,6 +59,7 @@ def resumed_words(folder: str, project: Path, words: Sequence[str]) -> list[str]
         run_frozen(project, sweep, words)
     overrides = OmegaConf.to_container(load_yaml(sweep / "multirun.yaml").hydra.overrides)
     began: list[str] = [*overrides["task"], *overrides["hydra"]]  # type: ignore[call-overload,index]
-    refuse_untrusted(began, folder)
     given = {key_of(word) for word in words} | {"hydra.mode", "hydra.sweep.dir"}
-    return ["-m", *(word for word in began if key_of(word) not in given), *words, f"sweep.resume={folder}"]
+    kept = [word for word in began if key_of(word) not in given]
+    refuse_untrusted(kept, folder)
+    return ["-m", *kept, *words, f"sweep.resume={folder}"]

@@ -7,7 +7,7 @@ from hydra.core.override_parser.types import Override
 
 from leyden.errors import UserError
 from leyden.runs.folder import RunFolder
-from leyden.sweeps.jobs import DONE, numbered
+from leyden.sweeps.jobs import DONE, numbered, varied_in
 from leyden.sweeps.sweeper import SweepInFolder
 
 
@@ -19,13 +19,11 @@ class GridSweeper(SweepInFolder):
 
     def run(self, overrides: Sequence[Override]) -> None:
         jobs = numbered(points(overrides), self.folder)
-        varied = [override.get_key_element() for override in overrides if override.is_sweep_override()]
         missing = [job for job in jobs if job.status() not in DONE]
         print(
             f"{len(jobs)} jobs, of which {len(jobs) - len(missing)} are done, in {RunFolder(self.folder)}", flush=True
         )
-        self.launch(iter(missing), varied)
-        self.conclude(jobs)
+        self.launch(iter(missing), varied_in(overrides))
 
 
 def points(overrides: Sequence[Override]) -> list[list[str]]:

@@ -5,8 +5,13 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import OmegaConf
+
 from leyden.errors import UserError
 from leyden.runs.folder import RunFolder
+from leyden.runs.safe_yaml import load_yaml
 
 OURS = ("sweep", "launcher")  # keys that say how a sweep is run: no job's own config depends on them
 DONE = ("finished", "pruned")
@@ -38,6 +43,27 @@ class Job:
             return str(self.run.result()["error"])
         except UserError as error:
             return str(error)
+
+
+def apart(run: RunFolder) -> dict[str, str]:
+    """What sets a job of a sweep apart from the others: the values of its command that vary, by their keys.
+
+    Nothing for a run that is no job of a sweep.
+    """
+    file = run.path.parent / "multirun.yaml"
+    if not file.is_file():
+        return {}
+    sweep = load_yaml(file)
+    space = OmegaConf.select(sweep, "sweep.space") or {}
+    command = [*sweep.hydra.overrides.task, *(f"{key}={values}" for key, values in space.items())]
+    varied = varied_in(OverridesParser.create().parse_overrides(command))
+    words = {key_of(word): word.partition("=")[2] for word in run.overrides()}
+    return {key: words[key] for key in varied if key in words}
+
+
+def varied_in(overrides: Sequence[Override]) -> list[str]:
+    """The keys of those that stand for several values."""
+    return [override.get_key_element().lstrip("+~") for override in overrides if override.is_sweep_override()]
 
 
 def words_of_job(words: Sequence[str]) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from leyden.config.explain import explain
+from leyden.config.targets import untrusted
 from leyden.errors import UserError
 from leyden.runs.folder import RunFolder
 from leyden.signals import Stop
@@ -28,6 +29,10 @@ from leyden.sweeps.local import LocalLauncher
 from leyden.sweeps.report_files import write
 from leyden.sweeps.summary import summarize
 from leyden.sweeps.table import tell
+
+
+class TooManyFailuresError(Exception):
+    """As many jobs have failed as may."""
 
 
 class SweepInFolder(Sweeper):
@@ -55,13 +60,16 @@ class SweepInFolder(Sweeper):
             project = Path(urlparse(main).path).parent
             freeze(project, RunFolder(self.folder), arguments)
             OmegaConf.save(self.config, self.folder / "multirun.yaml")
-            run_frozen(project, self.folder)
+            run_frozen(project, self.folder, untrusted([*arguments, *self.config.hydra.overrides.hydra]))
         with self._alone():
             try:
                 self.run(overrides)
+            except TooManyFailuresError:
+                pass
             except Stop:
-                print(f"interrupted: python train.py sweep.resume={self.folder} goes on", file=sys.stderr)
+                print(f"interrupted: {self.again} goes on", file=sys.stderr)
                 raise
+            self.conclude()
 
     @abstractmethod
     def check(self, overrides: Sequence[Override]) -> None:
@@ -94,13 +102,13 @@ class SweepInFolder(Sweeper):
                 self.note(job, ended)
 
     def note(self, job: Job, ended: JobReturn) -> None:
-        """Take in what became of a job. Raises UserError where the sweep need not go on."""
+        """Take in what became of a job. Raises TooManyFailuresError, or UserError where no other would do better."""
         if ended.status == JobStatus.FAILED:
             error = ended._return_value
             self.failures[job] = explain(error) or f"{type(error).__name__}: {error}".splitlines()[0]
             print(f"job {job.number} failed: {self.failures[job]}", flush=True)
             if self.most_failures and len(self.failures) >= self.most_failures:
-                self.fail()
+                raise TooManyFailuresError
             return
         result = job.run.result()
         monitor, logged = result["monitor"], result["metrics"]
@@ -112,17 +120,18 @@ class SweepInFolder(Sweeper):
                 f"monitor.metric={monitor['name']} was not logged by {job.run}; it logged {', '.join(logged)}"
             )
 
-    def conclude(self, jobs: Sequence[Job]) -> None:
+    def conclude(self) -> None:
         """Say what the sweep has found, and keep it. Raises UserError where a job has failed."""
         summary = summarize(self.folder)
         tell(summary)
         write(summary, self.folder)
         if self.failures:
-            self.fail()
+            plural = "s" * (len(self.failures) > 1)
+            raise UserError(f"{len(self.failures)} job{plural} failed; {self.again} runs again what is not done")
 
-    def fail(self) -> None:
-        count = f"{len(self.failures)} job{'s' * (len(self.failures) > 1)} failed"
-        raise UserError(f"{count}; python train.py sweep.resume={self.folder} runs again what is not done")
+    @property
+    def again(self) -> str:
+        return f"python train.py sweep.resume={RunFolder(self.folder)}"
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -130,5 +139,6 @@ class SweepInFolder(Sweeper):
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise UserError(f"{self.folder} is being run by another process: one folder, one sweep") from error
+                message = f"{RunFolder(self.folder)} is being run by another process: one folder, one sweep"
+                raise UserError(message) from error
             yield

@@ -47,7 +47,6 @@ class TensorBoardLogger(LightningTensorBoardLogger):
         """Have TensorBoard hide what an earlier logger of this folder wrote from `step` on."""
         restart = Event(session_log=SessionLog(status=SessionLog.START))
         self.experiment._get_file_writer().add_event(restart, step)
-        self._wrote_hyperparams = step > 0  # of a run that was killed before its first save they may be lost
 
     @rank_zero_only
     def save(self) -> None:

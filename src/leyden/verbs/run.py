@@ -19,6 +19,7 @@ from leyden.runs.processes import is_first_process
 from leyden.runs.provenance import differences
 from leyden.runs.record import Record
 from leyden.runs.safe_yaml import flat
+from leyden.sweeps.jobs import apart
 from leyden.training import SupervisedModule, TensorDataModule
 from leyden.training.callbacks.hooks import only_own_hooks
 from leyden.training.loggers import CSVLogger, TensorBoardLogger
@@ -58,18 +59,16 @@ class Run(Callback):
         self._trained_with: tuple[Options, Options] | None = None
         self._logged = 0  # steps that the loggers keep of a run that goes on
 
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        for logger in trainer.loggers if stage == "fit" else ():
+            logger.log_hyperparams(self._compared(pl_module))  # before Lightning logs the model's alone
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.resumed and isinstance(pl_module, SupervisedModule):
             self._retune(trainer)
         self.continue_curves(trainer)
         if not trainer.is_global_zero:
             return
-        # A plain module has an optimizer of its own: what the config says of it would be untrue.
-        unused = () if isinstance(pl_module, SupervisedModule) else ("optimizer", "scheduler")
-        compared = [group for group in COMPARED if group not in unused]
-        resolved: dict[str, Any] = OmegaConf.to_container(self.config, resolve=True)  # type: ignore[assignment]
-        for logger in trainer.loggers:
-            logger.log_hyperparams({group: resolved.get(group) for group in compared})
         data = trainer.datamodule  # type: ignore[attr-defined]
         facts: dict[str, Any] = {
             "data": data.fingerprint() if isinstance(data, TensorDataModule) else None,
@@ -95,6 +94,16 @@ class Run(Callback):
         log.info(f"{self.config.name}: training {name} ({count:,} parameters) on {where}{going_on}, in {self.folder}")
         if not trainer.fast_dev_run and (trainer.check_val_every_n_epoch or 1) > (trainer.max_epochs or 1) > 0:  # type: ignore[attr-defined]
             log.info("no validation: trainer.check_val_every_n_epoch is more than trainer.max_epochs")
+
+    def _compared(self, model: LightningModule) -> dict[str, Any]:
+        """What one compares this run by: of a job of a sweep what varies, and nothing else."""
+        if varies := apart(self.folder):
+            values = {key: OmegaConf.select(self.config, key) for key in varies}
+            return {key: varies[key] if OmegaConf.is_config(value) else value for key, value in values.items()}
+        # A plain module has an optimizer of its own: what the config says of it would be untrue.
+        unused = () if isinstance(model, SupervisedModule) else ("optimizer", "scheduler")
+        resolved: dict[str, Any] = OmegaConf.to_container(self.config, resolve=True)  # type: ignore[assignment]
+        return {group: resolved.get(group) for group in COMPARED if group not in unused}
 
     def on_train_batch_end(self, *args: Any) -> None:
         self.begin()

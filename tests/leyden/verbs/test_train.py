@@ -119,32 +119,6 @@ def test_the_kept_config_is_resolved(xor_run: tuple[Path, Completed]) -> None:
     assert "${" not in (xor_run[0] / "config.yaml").read_text()
 
 
-def test_a_sweep_runs_each_job_in_a_folder_of_its_own(tmp_path: Path) -> None:
-    completed = train(
-        "-m", "experiment=xor", "optimizer.lr=0.001,0.01,0.1", "trainer.max_epochs=20", f"paths.log_dir={tmp_path}"
-    )
-    assert completed.returncode == 0, completed.stderr
-    sweep = only_folder(tmp_path / "xor" / "sweeps")
-    rates = {job: yaml.safe_load((sweep / job / "config.yaml").read_text())["optimizer"]["lr"] for job in "012"}
-    assert rates == {"0": 0.001, "1": 0.01, "2": 0.1}
-    assert [result(sweep / job)["status"] for job in "012"] == ["finished"] * 3
-    losses = [result(sweep / job)["metrics"]["val/loss"] for job in "012"]
-    assert losses == sorted(losses, reverse=True)  # after 20 epochs the larger rate has come further
-
-
-def test_a_failing_job_of_a_sweep_keeps_its_record_and_the_others_go_on(tmp_path: Path) -> None:
-    completed = train(
-        "-m", "experiment=xor", "optimizer.lr=-1,0.01", "trainer.max_epochs=10", f"paths.log_dir={tmp_path}"
-    )
-    assert completed.returncode == 1
-    assert completed.stderr.splitlines()[-1] == "error: optimizer (torch.optim.Adam): Invalid learning rate: -1"
-    sweep = only_folder(tmp_path / "xor" / "sweeps")
-    assert [(result(sweep / job)["status"], result(sweep / job)["error"]) for job in "01"] == [
-        ("failed", "optimizer (torch.optim.Adam): Invalid learning rate: -1"),
-        ("finished", None),
-    ]
-
-
 def test_two_processes_learn_what_one_learns_from_batches_twice_as_large(tmp_path: Path) -> None:
     """Each takes every other sample of an order that depends on seed and epoch alone, and gradients are averaged."""
     common = ["experiment=sine", "trainer.max_epochs=20", f"paths.log_dir={tmp_path}"]
