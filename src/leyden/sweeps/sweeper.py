@@ -4,8 +4,9 @@ import fcntl
 import sys
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlparse
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
@@ -55,12 +56,13 @@ class SweepInFolder(Sweeper):
     def sweep(self, arguments: list[str]) -> None:
         overrides = OverridesParser.create(self.hydra_context.config_loader).parse_overrides(arguments)
         if self.config.sweep.resume is None:
-            self.check(overrides)
-            (main,) = (part.path for part in self.config.hydra.runtime.config_sources if part.provider == "main")
-            project = Path(urlparse(main).path).parent
-            freeze(project, RunFolder(self.folder), arguments)
-            OmegaConf.save(self.config, self.folder / "multirun.yaml")
-            run_frozen(project, self.folder, untrusted([*arguments, *self.config.hydra.overrides.hydra]))
+            try:
+                self._begin(overrides, arguments)
+            except Exception:
+                RunFolder(self.folder).discard_if_not_begun()
+                with suppress(OSError):  # other runs of the experiment are in it
+                    self.folder.parents[1].rmdir()
+                raise
         with self._alone():
             try:
                 self.run(overrides)
@@ -70,6 +72,14 @@ class SweepInFolder(Sweeper):
                 print(f"interrupted: {self.again} goes on", file=sys.stderr)
                 raise
             self.conclude()
+
+    def _begin(self, overrides: Sequence[Override], words: Sequence[str]) -> NoReturn:
+        self.check(overrides)
+        (main,) = (part.path for part in self.config.hydra.runtime.config_sources if part.provider == "main")
+        project = Path(urlparse(main).path).parent
+        freeze(project, RunFolder(self.folder), words)
+        OmegaConf.save(self.config, self.folder / "multirun.yaml")  # comes last: from here on it is a sweep
+        run_frozen(project, self.folder, untrusted([*words, *self.config.hydra.overrides.hydra]))
 
     @abstractmethod
     def check(self, overrides: Sequence[Override]) -> None:

@@ -171,6 +171,15 @@ def test_a_sweep_that_cannot_be_is_refused_at_once(word: str, message: str, jobs
     assert completed.stderr.startswith(f"error: {message}")
     assert completed.stderr.count("\n") == 1
     assert len(list(tmp_path.rglob("result.json"))) == jobs
+    assert jobs or list(tmp_path.iterdir()) == []
+
+
+def test_a_sweep_for_which_the_disk_has_no_room_leaves_nothing(small_disk: Path) -> None:
+    completed = train("-m", "experiment=xor", "seed=1,2", f"paths.log_dir={small_disk}/logs")
+    assert completed.returncode == 1
+    assert "No space left on device" in completed.stderr
+    assert completed.stderr.count("\n") == 1
+    assert list((small_disk / "logs").iterdir()) == []
 
 
 def test_a_folder_that_is_no_sweep_or_is_being_run(whole: tuple[Path, Completed]) -> None:
