@@ -43,11 +43,14 @@ XOR = ("experiment=xor", "trainer.max_epochs=200", "trainer.check_val_every_n_ep
 SINE = ("experiment=sine", "trainer.max_epochs=8", "trainer.check_val_every_n_epoch=2", "checkpoint.every_n_steps=11")
 CIFAR = ("experiment=cifar10", "trainer.max_epochs=3", "data.batch_size=100", "data.val_images=200", "threads=1")
 DDP = ("trainer=ddp_cpu", "trainer.check_val_every_n_epoch=2", "trainer.max_epochs=6", "checkpoint.every_n_steps=11")
+SWEEP = ("-m", *XOR, "optimizer.lr=0.003,0.01", "seed=1,2")
 CASES = {
     "xor": (XOR, 100),
     "sine": (SINE, 100),
     "cifar10": ((*CIFAR, "checkpoint.every_n_steps=3"), 20),
     "ddp": (("experiment=sine", *DDP), 20),
+    "sweep": (SWEEP, 10),
+    "sweep side by side": ((*SWEEP, "hydra/launcher=local"), 10),
 }
 
 
@@ -136,14 +139,14 @@ def trial(logs: Path, words: tuple[str, ...], whole: Path, moments: tuple[float,
     for seconds in moments:
         folder = run_folder(logs)
         stack.unlink(missing_ok=True)
-        process = start([f"resume={folder}"] if folder else new, stack)
+        process = start([going_on(folder)] if folder else new, stack)
         fell_into.append(killed_after(seconds, process, stack))
         if fell_into == [DONE]:  # faster than the unbroken one: once more, with an earlier moment
             shutil.rmtree(logs)
             return trial(logs, words, whole, (0.8 * seconds, *moments[1:]), start)
         damaged += damaged_checkpoints(run_folder(logs))
     folder = run_folder(logs)
-    went_on = finish(start([f"resume={folder}"] if folder else new, stack))
+    went_on = finish(start([going_on(folder)] if folder else new, stack))
     folder = run_folder(logs)
     equal = went_on and folder is not None and same(folder, whole)
     if equal:
@@ -221,31 +224,36 @@ def killed_after(seconds: float, process: subprocess.Popen, stack: Path) -> str:
         time.sleep(0.0005)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    frames = stack.read_text() if stack.exists() else ""
+    frames = stack.read_text() if stack.exists() else ""  # none of a sweep, whose own code has taken over
     return next((moment for moment, files in MOMENTS.items() if all(file in frames for file in files)), "start-up")
 
 
 def run_folder(logs: Path) -> Path | None:
-    """The run in `logs`; None where it was killed before its config was there."""
-    found = list(logs.glob("*/*/config.yaml"))
+    """The run, or the sweep, in `logs`; None where it was killed before it was one."""
+    found = [*logs.glob("*/*/config.yaml"), *logs.glob("*/sweeps/*/multirun.yaml")]
     return found[0].parent if found else None
+
+
+def going_on(folder: Path) -> str:
+    return f"sweep.resume={folder}" if (folder / "multirun.yaml").is_file() else f"resume={folder}"
 
 
 def damaged_checkpoints(folder: Path | None) -> int:
     count = 0
-    for name in ("best", "last", "previous") if folder else ():
-        file = folder / "checkpoints" / f"{name}.ckpt"
-        if file.exists():
-            try:
-                load_checkpoint(file)
-            except UserError as error:
-                print(error, file=sys.stderr)
-                count += 1
+    for file in folder.rglob("checkpoints/[blp]*.ckpt") if folder else ():  # best, last, previous
+        try:
+            load_checkpoint(file)
+        except UserError as error:
+            print(error, file=sys.stderr)
+            count += 1
     return count
 
 
 def same(folder: Path, whole: Path) -> bool:
-    """Whether weights, metrics.csv and the curves in TensorBoard's events are equal to the last bit."""
+    """Whether weights, metrics.csv and the curves in TensorBoard's events are equal to the last bit, of every job."""
+    if (whole / "multirun.yaml").is_file():
+        jobs = [sorted(file.parent.name for file in sweep.glob("*/result.json")) for sweep in (folder, whole)]
+        return jobs[0] == jobs[1] and all(same(folder / job, whole / job) for job in jobs[1])
     for name in ("best.ckpt", "last.ckpt"):
         one, other = (load_checkpoint(run / "checkpoints" / name)["state_dict"] for run in (folder, whole))
         if one.keys() != other.keys() or not all(torch.equal(one[key], other[key]) for key in one):
