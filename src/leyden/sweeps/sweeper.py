@@ -5,6 +5,7 @@ import sys
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -24,10 +25,12 @@ from leyden.runs.folder import RunFolder
 from leyden.signals import Stop
 from leyden.sweeps.frozen import freeze, run_frozen
 from leyden.sweeps.jobs import Job, key_of
-from leyden.sweeps.local import LocalLauncher
+from leyden.sweeps.launcher import JobsElsewhere
 from leyden.sweeps.report_files import write
 from leyden.sweeps.summary import summarize
 from leyden.sweeps.table import tell
+
+PLUGINS = {"slurm": "hydra-submitit-launcher", "ray": "hydra-ray-launcher"}
 
 
 class SweepInFolder(Sweeper):
@@ -40,6 +43,7 @@ class SweepInFolder(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context: HydraContext = hydra_context
         self.config: DictConfig = config
+        require(config.hydra.runtime.choices["hydra/launcher"])
         self.launcher: Launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
@@ -82,7 +86,7 @@ class SweepInFolder(Sweeper):
                 begun.append(job)
                 yield job.command
 
-        if isinstance(self.launcher, LocalLauncher):
+        if isinstance(self.launcher, JobsElsewhere):
             self.launcher.run(commands(), lambda index, ended: self.note(begun[index], ended))
         elif isinstance(self.launcher, BasicLauncher):
             for command in commands():
@@ -132,3 +136,10 @@ class SweepInFolder(Sweeper):
             except BlockingIOError as error:
                 raise UserError(f"{self.folder} is being run by another process: one folder, one sweep") from error
             yield
+
+
+def require(launcher: str) -> None:
+    """Raises UserError where a launcher needs a plugin that is not installed."""
+    plugin = PLUGINS.get(launcher)
+    if plugin and not find_spec(f"hydra_plugins.{plugin.replace('-', '_')}"):
+        raise UserError(f"hydra/launcher={launcher} needs {plugin}: pip install 'leyden[{launcher}]'")
