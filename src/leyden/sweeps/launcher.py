@@ -1,4 +1,4 @@
-"""What our launchers share: jobs run in other processes, and what becomes of each is passed on as soon as it is known."""
+"""What our launchers share: jobs run elsewhere, and what becomes of each is passed on as soon as it is known."""
 
 import os
 import signal
