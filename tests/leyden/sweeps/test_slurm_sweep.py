@@ -86,12 +86,12 @@ def test_a_job_whose_machine_is_taken_goes_on_in_its_folder_and_ends_as_if_it_ha
     assert all(torch.equal(one[name], other[name]) for name in other)
 
 
-def test_a_job_that_fails_or_is_killed_is_named_in_one_line_and_takes_no_other_along(tmp_path: Path) -> None:
+def test_a_job_that_fails_or_is_cancelled_is_named_in_one_line_and_takes_no_other_along(tmp_path: Path) -> None:
     words = ("-m", "experiment=xor", "optimizer.lr=0.01,-1", "trainer.max_epochs=20,100000", SLURM)
     process = begun(*words, f"paths.log_dir={tmp_path}")
     wait_for(lambda: list(tmp_path.glob("xor/sweeps/*/1/metrics.csv")), "the long one")
     sweep = sweep_folder(tmp_path)
-    told("scancel", "--signal=KILL", f"{array(sweep)}_1")
+    told("scancel", f"{array(sweep)}_1")
     output, errors = process.communicate(timeout=300)
     failed = sorted(line for line in output.splitlines() if " failed: " in line)
     assert process.returncode == 1, output
