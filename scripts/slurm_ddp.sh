@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# One training on many nodes under SLURM: sbatch scripts/slurm_ddp.sh experiment=cifar10
+# One training on many nodes under SLURM, with the environment activated:
+#   sbatch scripts/slurm_ddp.sh experiment=cifar10
+#   sbatch --nodes=4 --ntasks-per-node=8 --gpus-per-node=8 scripts/slurm_ddp.sh experiment=cifar10
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=4
 #SBATCH --gpus-per-node=4
@@ -8,5 +10,5 @@
 set -euo pipefail
 # A minute before its time is over, the run saves, and SLURM queues the job again: it goes on in the same folder.
 # Lightning reads rank and size from srun: one task for each GPU, and the Trainer told the same numbers.
-srun .venv/bin/python train.py trainer=ddp trainer.num_nodes="$SLURM_NNODES" \
+srun --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" python train.py trainer=ddp trainer.num_nodes="$SLURM_JOB_NUM_NODES" \
   trainer.devices="$SLURM_NTASKS_PER_NODE" "$@"

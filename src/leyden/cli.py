@@ -87,7 +87,6 @@ def train_task(config: "DictConfig") -> float | None:
     from hydra.core.hydra_config import HydraConfig
 
     from leyden.runs.folder import CLAIMED, RunFolder
-    from leyden.runs.processes import is_first_process
     from leyden.runs.record import in_sweep
     from leyden.runs.slurm import folder_of_requeued_job
 
@@ -97,7 +96,7 @@ def train_task(config: "DictConfig") -> float | None:
         from leyden.verbs.train import train
 
         before = folder_of_requeued_job(Path(config.paths.log_dir), list(HydraConfig.get().overrides.task))
-        if before is None and is_first_process() and run.path.absolute() not in CLAIMED:
+        if before is None and run.path.absolute() not in CLAIMED and (run.path / "config.yaml").is_file():
             before = run.path  # of a sweep that goes on
         return train(config) if before is None else resume(str(before), [], config.targets)
     except Exception as error:

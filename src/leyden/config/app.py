@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from leyden.config.explain import checked_words, explain_composition
 from leyden.errors import UserError
 
+VERSION_BASE = "1.3"  # of Hydra's behaviour
 HOME = "LEYDEN_PROJECT"  # set where a sweep runs its own copy of a project: relative paths are still the project's
 
 
@@ -46,6 +47,6 @@ def run(task: Callable[[DictConfig], Any], arguments: Sequence[str], project: Pa
     # Hydra then raises what went wrong instead of printing it, so that it is explained in one place, by us.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        hydra.main(config_path=str(configs), config_name="train", version_base="1.3")(task)()
+        hydra.main(config_path=str(configs), config_name="train", version_base=VERSION_BASE)(task)()
     except ConfigCompositionException as error:
         raise explain_composition(error, words, configs) from error

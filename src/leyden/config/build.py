@@ -1,12 +1,15 @@
 """From a config with `_target_`s to the objects that it describes."""
 
 import functools
+import os
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer, seed_everything
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
@@ -98,6 +101,9 @@ def build_trainer(config: DictConfig, **arguments: Any) -> Trainer:
             f"trainer.accelerator={config.trainer.accelerator}: torch finds no GPU on this machine; "
             "choose trainer=cpu, or trainer=auto for whatever there is"
         )
+    if os.environ.get("SLURM_NTASKS") == "1" and not TorchElasticEnvironment.detect():
+        # Lightning takes any process of SLURM's for one of many; of one task, it has to start the others itself.
+        arguments = {"plugins": LightningEnvironment()} | arguments
     trainer: Trainer = build(config, "trainer", **arguments)
     if isinstance(trainer.strategy, SingleDeviceStrategy | DDPStrategy):  # others shard what they save
         trainer.strategy.checkpoint_io = DurableCheckpointIO()

@@ -16,7 +16,7 @@ from hydra.types import RunMode
 from leyden.errors import UserError
 from leyden.runs.folder import CLAIMED, FORMAT, RunFolder
 from leyden.runs.processes import is_first_process
-from leyden.runs.slurm import job_id, requeue
+from leyden.runs.slurm import is_job_of_sweep, job_id, requeue
 
 
 class Record:
@@ -119,10 +119,11 @@ def answer(number: int, run: RunFolder, words: Sequence[str] | None = None) -> s
     `words` go on with the run; None: it is known what it is, and the words that resume it are enough.
     """
     told = f"told to stop by {signal.Signals(number).name}; python train.py"
+    alone = not in_sweep() or is_job_of_sweep()  # a whole sweep would begin anew
+    if number == signal.SIGUSR1 and is_first_process() and alone and requeue():
+        return f"SLURM needs the machine; job {job_id()} is queued again, and goes on in {run}"
     if in_sweep():
         return f"{told} sweep.resume={RunFolder(run.path.parent)} goes on"
-    if number == signal.SIGUSR1 and is_first_process() and requeue():
-        return f"SLURM needs the machine; job {job_id()} is queued again, and goes on in {run}"
     goes_on = "goes on" if (run.checkpoints / "last.ckpt").is_file() else "begins anew: nothing was saved"
     return f"{told} {shlex.join(words or [f'resume={run}'])} {goes_on}"
 

@@ -15,6 +15,11 @@ def job_id() -> str | None:
     return f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}" if array else os.environ.get("SLURM_JOB_ID")
 
 
+def is_job_of_sweep() -> bool:
+    """Whether SLURM has started this process for one job of a sweep alone (hydra/launcher=slurm)."""
+    return os.environ.get("SUBMITIT_EXECUTOR") == "slurm"
+
+
 def keep_folder_of_job(log_dir: Path, words: Sequence[str], folder: Path) -> None:
     """Note where the command `words` of this job trains. Does nothing outside SLURM."""
     if job_id():

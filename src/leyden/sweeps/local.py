@@ -9,19 +9,11 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 
-from hydra.core.utils import JobReturn, JobRuntime, JobStatus, run_job, setup_globals
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict
+from hydra.core.utils import JobReturn
 
-from leyden.config.app import HOME, use_paths_of
-from leyden.config.explain import explain
-from leyden.errors import UserError
 from leyden.signals import Stop, told_to_stop
-
-Ended = tuple[bool, str]  # whether a job has failed, and why
+from leyden.sweeps.launcher import Jobs, JobsElsewhere, returned
 
 
 @dataclass(frozen=True)
@@ -44,7 +36,7 @@ class Worker:
     job: int | None = None  # which one it is at, by its place in the batch
 
 
-class LocalLauncher(Launcher):
+class LocalLauncher(JobsElsewhere):
     """Runs jobs in `workers` processes (None: one for each share of GPUs or, without GPUs, for each core).
 
     Each worker has `gpus_per_job` GPUs of its own (None: one, where there are any), and its part of the CPU's threads.
@@ -56,19 +48,8 @@ class LocalLauncher(Launcher):
     def __init__(self, workers: int | None = None, gpus_per_job: int | None = None) -> None:
         self.shares = shares(workers, gpus_per_job)
 
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
-
-    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        returns: dict[int, JobReturn] = {}
-        self.run(iter(job_overrides), returns.__setitem__)
-        return [returns[index] for index in range(len(job_overrides))]
-
     def run(self, jobs: Iterator[Sequence[str]], ended: Callable[[int, JobReturn], None]) -> None:
-        """Run what `jobs` yields, each as soon as a worker is free, and call `ended` with its place and its result.
-
-        What `ended` raises stops all others: they are told to, save, and can go on. So does being told to stop.
-        """
+        """Each job is run as soon as a worker is free."""
         told: list[int] = []
         workers: list[Worker] = []
 
@@ -82,7 +63,7 @@ class LocalLauncher(Launcher):
         with told_to_stop(pass_on):
             try:
                 for share in self.shares:
-                    if (job := next(numbered, None)) is None:
+                    if told or (job := next(numbered, None)) is None:
                         break
                     workers.append(self._started(share))
                     self._give(workers[-1], job)
@@ -94,11 +75,12 @@ class LocalLauncher(Launcher):
                         worker.job = None
                         if not told:
                             ended(index, result)
-                        if not worker.process.is_alive() and not told:
+                        if told or (job := next(numbered, None)) is None:
+                            continue
+                        if not worker.process.is_alive():
                             workers.remove(worker)
                             workers.append(worker := self._started(worker.share))
-                        if not told and (job := next(numbered, None)) is not None:
-                            self._give(worker, job)
+                        self._give(worker, job)
             except BaseException:
                 pass_on(signal.SIGTERM)
                 raise
@@ -112,8 +94,7 @@ class LocalLauncher(Launcher):
 
     def _started(self, share: Share) -> Worker:
         ours, theirs = get_context("spawn").Pipe()
-        arguments = (theirs, share, self.hydra_context, self.task_function, self.config)
-        process = get_context("spawn").Process(target=work, args=arguments)
+        process = get_context("spawn").Process(target=work, args=(theirs, share, self.jobs))
         process.start()
         theirs.close()
         return Worker(process, ours, share)
@@ -124,13 +105,10 @@ class LocalLauncher(Launcher):
 
     def _result(self, worker: Worker) -> JobReturn:
         try:
-            failed, line = worker.pipe.recv()
+            return returned(worker.pipe.recv())
         except EOFError:  # it has died in the middle of a job
             worker.process.join()
-            failed, line = True, f"its process has died ({_cause(worker.process.exitcode)})"
-        result = JobReturn(status=JobStatus.FAILED if failed else JobStatus.COMPLETED)
-        result.return_value = UserError(line) if failed else None
-        return result
+            return returned((True, f"its process has died ({_cause(worker.process.exitcode)})"))
 
 
 def shares(workers: int | None, gpus_per_job: int | None) -> list[Share]:
@@ -167,43 +145,13 @@ def _cause(exitcode: int | None) -> str:
     return f"exit status {exitcode}"
 
 
-def work(
-    pipe: Connection,
-    share: Share,
-    hydra_context: HydraContext,
-    task_function: TaskFunction,
-    config: DictConfig,
-) -> None:
+def work(pipe: Connection, share: Share, jobs: Jobs) -> None:
     """A worker: runs the jobs that come through the pipe, one after the other, until it is closed."""
     os.environ |= share.environment()  # before torch is imported
     quiet = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(quiet, stream)
-    JobRuntime.instance().set("name", config.hydra.job.name)
-    setup_globals()
-    use_paths_of(Path(os.environ[HOME]))
+    jobs.prepare()
     with suppress(EOFError, OSError), told_to_stop(lambda number: os._exit(128 + number)):  # outside of a training
         while True:
-            words = pipe.recv()
-            pipe.send(_run(words, hydra_context, task_function, config))
-
-
-def _run(words: list[str], hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> Ended:
-    try:
-        composed = hydra_context.config_loader.load_sweep_config(config, words)
-        with open_dict(composed):
-            number = int(next(word.split("=")[1] for word in words if word.startswith("hydra.sweep.subdir=")))
-            composed.hydra.job.id = composed.hydra.job.num = number
-        result = run_job(
-            hydra_context=hydra_context,
-            task_function=task_function,
-            config=composed,
-            job_dir_key="hydra.sweep.dir",
-            job_subdir_key="hydra.sweep.subdir",
-        )
-        error = result._return_value if result.status == JobStatus.FAILED else None
-    except Exception as raised:
-        error = raised
-    if error is None:
-        return False, ""
-    return True, explain(error) or f"{type(error).__name__}: {error}".splitlines()[0]
+            pipe.send(jobs.run(pipe.recv()))

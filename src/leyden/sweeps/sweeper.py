@@ -5,6 +5,7 @@ import sys
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlparse
@@ -26,10 +27,12 @@ from leyden.runs.folder import RunFolder
 from leyden.signals import Stop
 from leyden.sweeps.frozen import freeze, run_frozen
 from leyden.sweeps.jobs import Job, key_of
-from leyden.sweeps.local import LocalLauncher
+from leyden.sweeps.launcher import JobsElsewhere
 from leyden.sweeps.report_files import write
 from leyden.sweeps.summary import summarize
 from leyden.sweeps.table import tell
+
+PLUGINS = {"slurm": "hydra-submitit-launcher", "ray": "hydra-ray-launcher"}
 
 
 class TooManyFailuresError(Exception):
@@ -46,6 +49,7 @@ class SweepInFolder(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context: HydraContext = hydra_context
         self.config: DictConfig = config
+        require(config.hydra.runtime.choices["hydra/launcher"])
         self.launcher: Launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
@@ -100,7 +104,7 @@ class SweepInFolder(Sweeper):
                 begun.append(job)
                 yield job.command
 
-        if isinstance(self.launcher, LocalLauncher):
+        if isinstance(self.launcher, JobsElsewhere):
             self.launcher.run(commands(), lambda index, ended: self.note(begun[index], ended))
         elif isinstance(self.launcher, BasicLauncher):
             for command in commands():
@@ -117,6 +121,8 @@ class SweepInFolder(Sweeper):
             error = ended._return_value
             self.failures[job] = explain(error) or f"{type(error).__name__}: {error}".splitlines()[0]
             print(f"job {job.number} failed: {self.failures[job]}", flush=True)
+            if job.status() == "running":  # its process has died
+                job.run.write_result(job.run.result() | {"status": "failed", "error": self.failures[job]})
             if self.most_failures and len(self.failures) >= self.most_failures:
                 raise TooManyFailuresError
             return
@@ -152,3 +158,10 @@ class SweepInFolder(Sweeper):
                 message = f"{RunFolder(self.folder)} is being run by another process: one folder, one sweep"
                 raise UserError(message) from error
             yield
+
+
+def require(launcher: str) -> None:
+    """Raises UserError where a launcher needs a plugin that is not installed."""
+    plugin = PLUGINS.get(launcher)
+    if plugin and not find_spec(f"hydra_plugins.{plugin.replace('-', '_')}"):
+        raise UserError(f"hydra/launcher={launcher} needs {plugin}: pip install 'leyden[{launcher}]'")

@@ -31,10 +31,11 @@ def joined_by_children(trainer: Trainer, run: RunFolder, checkpoint: Path | None
     sweep, run the whole sweep again. Afterwards nothing is left that the next job of a sweep would take for its own.
     Does nothing where one process trains alone, or where torchrun or srun started them all.
     """
-    if trainer.world_size == 1 or any(name in os.environ for name in SET_BY_LIGHTNING):
+    if trainer.strategy.launcher is None or any(name in os.environ for name in SET_BY_LIGHTNING):
         yield
         return
-    words, hydra = sys.argv, HydraConfig.instance().cfg
+    words, hydra, main = sys.argv, HydraConfig.instance().cfg, sys.modules["__main__"]
+    module, main.__spec__ = main.__spec__, None  # that of submitit, say: `python -m` would start it again
     sys.argv = [words[0], f"join={run.path.resolve()}", *([f"checkpoint={checkpoint.resolve()}"] if checkpoint else [])]
     HydraConfig.instance().cfg = None
     try:
@@ -53,7 +54,7 @@ def joined_by_children(trainer: Trainer, run: RunFolder, checkpoint: Path | None
         for thread in threading.enumerate():  # it would kill this process, too, when it finds that a child has stopped
             if isinstance(thread, _ChildProcessObserver):
                 thread._child_processes = []
-        sys.argv, HydraConfig.instance().cfg = words, hydra
+        sys.argv, HydraConfig.instance().cfg, main.__spec__ = words, hydra, module
         for name in SET_BY_LIGHTNING:
             os.environ.pop(name, None)
         if torch.distributed.is_initialized():

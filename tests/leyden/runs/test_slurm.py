@@ -1,6 +1,7 @@
 """Trainings under a real SLURM: `make test-slurm`."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,18 @@ def test_srun_starts_the_processes_of_one_training(tmp_path: Path) -> None:
     assert completed.stdout.count("on 2 x cpu") == 1
     result = json.loads((only_folder(tmp_path / "sine") / "result.json").read_text())
     assert (result["status"], result["steps"]) == ("finished", 200)
+
+
+@pytest.mark.usefixtures("slurm")
+def test_the_job_script_trains_on_all_tasks_of_all_nodes(tmp_path: Path) -> None:
+    options = ("--wait", "--nodes=1", *TWO_TASKS, "--gpus-per-node=0", f"--output={tmp_path}/out")
+    words = (*SINE, "trainer.max_epochs=2", f"paths.log_dir={tmp_path}/logs")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # as in an activated environment
+    command = ["sbatch", *options, "scripts/slurm_ddp.sh", *words]
+    subprocess.run(command, cwd=PROJECT, env={**os.environ, "PATH": path}, check=False)
+    result = json.loads((only_folder(tmp_path / "logs" / "sine") / "result.json").read_text())
+    assert (result["status"], result["steps"]) == ("finished", 200), read(tmp_path / "out")
+    assert read(tmp_path / "out").count("on 2 x cpu") == 1
 
 
 @pytest.mark.usefixtures("slurm")

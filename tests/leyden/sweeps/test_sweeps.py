@@ -229,7 +229,7 @@ def test_a_worker_that_dies_takes_one_job_with_it(tmp_path: Path) -> None:
     sweep = only_folder(tmp_path / "logs" / "xor" / "sweeps")
     assert completed.returncode == 1
     assert "job 0 failed: its process has died (SIGKILL: out of memory, perhaps)" in completed.stdout
-    assert [result(sweep / job)["status"] for job in "12"] == ["finished"] * 2
+    assert [result(sweep / job)["status"] for job in "012"] == ["failed", "finished", "finished"]
 
 
 @pytest.mark.slow

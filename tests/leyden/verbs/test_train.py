@@ -4,6 +4,9 @@ import csv
 import json
 import os
 import re
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -142,6 +145,38 @@ def test_torchrun_starts_a_training_in_one_folder(tmp_path: Path) -> None:
     assert completed.returncode == 0, completed.stderr
     folder = only_folder(tmp_path / "xor")
     assert (result(folder)["status"], result(folder)["steps"]) == ("finished", 20)
+
+
+@pytest.mark.slow
+def test_the_torchrun_script_trains_on_two_machines_as_on_one(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        machines = {"MASTER": f"localhost:{free.getsockname()[1]}", "NODES": "2", "PROCESSES": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **machines}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # as in an activated environment
+    words = ("experiment=xor", "trainer=ddp_cpu", "trainer.max_epochs=10")
+    there = ["scripts/torchrun_ddp.sh", *words, "trainer.devices=1", f"paths.log_dir={tmp_path}/two"]
+    agents = [subprocess.Popen(there, cwd=PROJECT, env=environment) for _ in range(2)]
+    assert [agent.wait(300) for agent in agents] == [0, 0]
+    completed = train(*words, f"paths.log_dir={tmp_path}/one")
+    assert completed.returncode == 0, completed.stderr
+    two, one = (only_folder(tmp_path / name / "xor") for name in ("two", "one"))
+    assert (two / "metrics.csv").read_bytes() == (one / "metrics.csv").read_bytes()
+    assert not (PROJECT / "train.log").exists()  # the second process writes nothing
+
+
+@pytest.mark.slow
+def test_a_job_of_a_sweep_trains_on_several_processes_as_a_run_of_its_own(tmp_path: Path) -> None:
+    words = ("experiment=xor", "trainer=ddp_cpu", "trainer.max_epochs=10")
+    beside = ("hydra/launcher=local", "launcher.workers=2")
+    swept = train("-m", *words, "seed=1,2", *beside, f"paths.log_dir={tmp_path}/swept")
+    assert swept.returncode == 0, swept.stdout + swept.stderr
+    sweep = only_folder(tmp_path / "swept" / "xor" / "sweeps")
+    for number, seed in enumerate((1, 2)):
+        completed = train(*words, f"seed={seed}", f"paths.log_dir={tmp_path}/{seed}")
+        assert completed.returncode == 0, completed.stderr
+        alone = only_folder(tmp_path / str(seed) / "xor")
+        assert (sweep / str(number) / "metrics.csv").read_bytes() == (alone / "metrics.csv").read_bytes()
 
 
 def test_a_machine_that_has_srun_is_not_told_to_use_it(tmp_path: Path) -> None:
