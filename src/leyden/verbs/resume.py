@@ -37,8 +37,9 @@ def resume(folder: str, words: Sequence[str], targets: Sequence[str] | None = No
     result = run.result()
     if missing := {"status", "started", "steps", "epochs", "last_checkpoint"} - result.keys():
         raise UserError(f"{run.path / 'result.json'} is damaged: it does not say {', '.join(sorted(missing))}")
-    if result["status"] == "finished" and (not words or _is_done(result["epochs"], result["steps"], config.trainer)):
-        print(f"{run} is finished ({result['epochs']:,} epochs): nothing to do; trainer.max_epochs=... trains on")
+    done = result["status"] in ("finished", "pruned")
+    if done and (not words or _is_done(result["epochs"], result["steps"], config.trainer)):
+        print(f"{run} is {result['status']} ({result['epochs']:,} epochs): nothing to do; trainer.max_epochs=... trains on")
         return None
     if not os.access(run.path, os.W_OK):
         raise UserError(f"{run} cannot be written to")

@@ -2,6 +2,7 @@
 
 from leyden.sweeps.grid import GridSweeper
 from leyden.sweeps.local import LocalLauncher
+from leyden.sweeps.search import OptunaSweeper
 
-for plugin in (GridSweeper, LocalLauncher):
+for plugin in (GridSweeper, LocalLauncher, OptunaSweeper):
     plugin.__module__ = __name__
