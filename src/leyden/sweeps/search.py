@@ -21,8 +21,8 @@ class OptunaSweeper(SweepInFolder):
     """Asks the study for a trial as soon as there is a worker for it, until there are `sweep.n_trials` in all.
 
     Several processes, on several machines that share the folder, may run one search: each by sweep.resume=FOLDER. A
-    trial that failed counts, and is not run again. A launcher that takes all jobs at once gets all that are left, before
-    any result is known: it suits sampler=random and grid.
+    trial that failed counts, and is not run again. A launcher that takes all jobs at once gets all that are left,
+    before any result is known: it suits sampler=random and grid.
     """
 
     def check(self, overrides: Sequence[Override]) -> None:

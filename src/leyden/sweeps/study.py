@@ -12,13 +12,14 @@ import optuna
 from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import CategoricalDistribution
 from optuna.samplers import CmaEsSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from leyden.errors import UserError
 from leyden.runs.folder import RunFolder
 from leyden.sweeps.jobs import Job, words_of_job
 from leyden.sweeps.space import Space
-from leyden.sweeps.trial import FILE, pruner, storage_of
+from leyden.sweeps.trial import FILE, JOURNAL, pruner, storage_of
 
 SAMPLERS = {
     "tpe": TPESampler,
@@ -28,7 +29,7 @@ SAMPLERS = {
     "nsgaii": NSGAIISampler,
 }
 PRUNERS = ("none", "median", "hyperband")
-MODES = {"min": "minimize", "max": "maximize"}
+MODES = {"min": StudyDirection.MINIMIZE, "max": StudyDirection.MAXIMIZE}
 STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
 
@@ -63,7 +64,7 @@ class Study:
     def open(self) -> None:
         """Make the study, or go on with the one that is there."""
         url, name = self.settings.storage, self.name
-        searches = {"space": self.space.as_json(), "objectives": self.objectives}
+        searches = {"space": self.space.as_json(), "choice of objectives": self.objectives}
         try:
             with self._one_at_a_time():
                 self.study = optuna.create_study(
@@ -78,14 +79,13 @@ class Study:
                         self.study.set_user_attr(key, value)
         except Exception as error:  # each storage has errors of its own
             reason = str(error).splitlines()[0]
-            raise UserError(f"sweep.storage={url}: the study cannot be opened ({reason})") from error
+            where = f"sweep.storage={url}" if url else str(self.folder / JOURNAL)
+            raise UserError(f"{where}: the study cannot be opened ({reason})") from error
         there = self.study.user_attrs
         for key, value in searches.items():
-            if differing := sorted(name for name, _ in there.get(key, {}).items() ^ value.items()):
-                raise UserError(
-                    f"the study {name} is of another search: its {key} differ in {', '.join(dict.fromkeys(differing))}; "
-                    "a new search takes a new sweep"
-                )
+            if differing := sorted({name for name, _ in there.get(key, {}).items() ^ value.items()}):
+                what = f"its {key} differs in {', '.join(differing)}"
+                raise UserError(f"the study {name} is of another search: {what}; a new search takes a new sweep")
 
     def count(self) -> int:
         """How many trials are done."""
