@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import product
 from typing import Any
 
@@ -99,7 +100,9 @@ def _distribution(override: Override) -> BaseDistribution:
         if isinstance(value, RangeSweep) and (numbers := sorted(value.range())):
             if all(isinstance(number, int) for number in numbers):
                 return IntDistribution(numbers[0], numbers[-1], log=log, step=abs(int(value.step)))
-            return FloatDistribution(numbers[0], numbers[-1], log=log, step=abs(value.step))
+            step = abs(value.step)
+            highest = Decimal(str(numbers[0])) + (len(numbers) - 1) * Decimal(str(step))  # 0.3, not 0.30000000000000004
+            return FloatDistribution(numbers[0], float(highest), log=log, step=step)
     except ValueError as error:
         raise UserError(f"{line}: {error}") from error
     if isinstance(value, ChoiceSweep) and value.shuffle:
