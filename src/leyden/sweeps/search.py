@@ -33,9 +33,11 @@ class OptunaSweeper(SweepInFolder):
     def run(self, overrides: Sequence[Override]) -> None:
         self.study = self.study_of(overrides)
         self.study.open()
-        trials = f"{self.study.n_trials} trials, of which {self.study.count()} are done"
+        trials = f"{self.study.n_trials} trials, of which {self.study.done()} are done"
         print(f"{trials}, in {RunFolder(self.folder)}", flush=True)
         self.launch(iter(self.study.next_job, None), list(self.study.space.searched))
+        if others := self.study.running():
+            print(f"{others} more in the hands of another process, or of a worker that it has left", flush=True)
         self.conclude([])
 
     def study_of(self, overrides: Sequence[Override]) -> "Study":

@@ -87,9 +87,12 @@ class Study:
                 what = f"its {key} differs in {', '.join(differing)}"
                 raise UserError(f"the study {name} is of another search: {what}; a new search takes a new sweep")
 
-    def count(self) -> int:
-        """How many trials are done."""
+    def done(self) -> int:
+        """How many trials have come to an end."""
         return sum(trial.state.is_finished() for trial in self.study.get_trials(deepcopy=False))
+
+    def running(self) -> int:
+        return len(self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
 
     def next_job(self) -> Job | None:
         """One that was left, or else a new one; None where all are done, or in other hands."""
@@ -114,7 +117,7 @@ class Study:
         state = STATES[result["status"]]
         if state == TrialState.COMPLETE and values is None:
             state = TrialState.FAIL
-        self.study.tell(job.number, values, state)
+        self.study.tell(job.number, values, state, skip_if_finished=True)
         if held := self._held.pop(job.number, None):
             held.close()
         return values
@@ -129,7 +132,7 @@ class Study:
             described |= {"pruner": None if self.pruner[0] == "none" else self.pruner}
             described |= {"values": values, "space": self.space.as_json()}
             run.write_json(FILE, described)
-        self._held[trial.number] = (run.path / FILE).open()
+        self._held[trial.number] = (run.path / FILE).open("a")  # NFS locks only what may be written
         fcntl.flock(self._held[trial.number], fcntl.LOCK_EX)
         return Job(trial.number, words_of_job(self.space.words(values)), run)
 

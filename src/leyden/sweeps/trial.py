@@ -49,7 +49,7 @@ def pruner_of(run: RunFolder) -> Report | None:
     processes of one training follow the first.
     """
     trial = trial_of(run)
-    if trial is None or trial["pruner"] is None:
+    if trial is None or trial.get("pruner") is None:
         return None
     if not (in_sweep() and is_first_process()):
         return lambda value, epochs: False
