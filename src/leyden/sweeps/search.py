@@ -49,8 +49,8 @@ class OptunaSweeper(SweepInFolder):
             if error.name != "optuna":
                 raise
             raise UserError("sweep=optuna needs Optuna: pip install 'leyden[sweeps]'") from error
-        configured: Any = OmegaConf.to_container(self.config.sweep.space)
-        return Study(self.config, self.folder, space_of(overrides, configured))
+        configured: Any = OmegaConf.to_container(OmegaConf.create({"space": self.config.sweep.space}))
+        return Study(self.config, self.folder, space_of(overrides, configured["space"] or {}))
 
     def note(self, job: Job, ended: JobReturn) -> None:
         try:
@@ -63,9 +63,10 @@ class OptunaSweeper(SweepInFolder):
                 raise UserError(f"{missing[0]} was not logged by {job.run}; it logged {', '.join(logged)}")
 
     def fail(self) -> None:
-        count = f"{len(self.failures)} job{'s' * (len(self.failures) > 1)} failed"
-        again = f"python train.py sweep.resume={self.folder} sweep.n_trials={self.study.n_trials + len(self.failures)}"
-        raise UserError(f"{count}; {again} tries as many others")
+        count = f"{len(self.failures)} job{'s' * (len(self.failures) > 1)} failed, and a trial is not run again"
+        more = self.study.n_trials + len(self.failures)
+        others = f"; python train.py sweep.resume={self.folder} sweep.n_trials={more} makes as many others"
+        raise UserError(count if self.study.points else count + others)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

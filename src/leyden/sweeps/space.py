@@ -57,13 +57,17 @@ class Space:
         return {key: distribution_to_json(self.searched[key]) for key in sorted(self.searched)}
 
 
-def space_of(overrides: Sequence[Override], configured: Mapping[str, Any]) -> Space:
+def space_of(overrides: Sequence[Override], configured: Any) -> Space:
     """The space in the words of the command, and in `sweep.space` of the config, which they replace.
 
     Raises UserError for what cannot be searched, and where there is nothing to search.
     """
     searched: dict[str, BaseDistribution] = {}
     fixed: dict[str, str] = {}
+    if not isinstance(configured, dict):
+        raise UserError(
+            f"sweep.space={configured}: must be keys and their values, such as {EXAMPLE.replace('=', ': ')}"
+        )
     for key, text in configured.items():
         (override,) = OverridesParser.create().parse_overrides([as_hydra_spells(f"{key}={text}")])
         if not override.is_sweep_override():

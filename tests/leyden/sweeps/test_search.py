@@ -223,6 +223,9 @@ BAD = [
     ([RATE, "sweep.objectives={val/loss:low}"], "sweep.objectives={'val/loss': 'low'}: must be metrics with min"),
     ([RATE, "sweep.storage=sqlite:////no/such/x.db"], "sweep.storage=sqlite:////no/such/x.db: the study cannot be"),
     ([RATE, "sweep.n_trials=0"], "sweep.n_trials=0: must be a whole number from 1 on"),
+    (["sweep.space=[1]"], "sweep.space=[1]: must be keys and their values, such as optimizer.lr: 'interval("),
+    (["sweep.space={optimizer.lr:0.1}"], "sweep.space: optimizer.lr: 0.1 is no choice(), range() or interval()"),
+    (["sweep.space={optimizer.lrr:'range(1,3)'}"], "optimizer.lrr: no such group or key, did you mean optimizer.lr?"),
     ([], "there is nothing to search: sweep=optuna takes a space, such as optimizer.lr="),
 ]
 
