@@ -74,6 +74,9 @@ def _train_or_go_on(words: Sequence[str], given: Mapping[str, str], project: Pat
         others = [word for word in words if not word.startswith("sweep.resume=") and word not in MULTIRUN]
         words = resumed_words(given["sweep.resume"], project, others)
     if any(word in MULTIRUN for word in words):
+        from leyden.sweeps.jobs import as_hydra_spells
+
+        words = [as_hydra_spells(word) for word in words]
         sys.path.append(str(Path(__file__).parent / "sweeps" / "plugins"))  # where Hydra finds those in configs/hydra/
     if "rerun" in given:
         from leyden.verbs.rerun import rerun_overrides

@@ -84,6 +84,10 @@ class Record:
         self.result["metrics"] |= test_metrics
         self._close("finished", None)
 
+    def pruned(self) -> None:
+        """Another run was better at the same epoch: the rest of this one, and its test, are left out."""
+        self._close("pruned", None)
+
     def stopped(self, error: BaseException, line: str) -> None:
         """`line` says what `error` means. It goes into the log, after the traceback of what may be a fault of the code.
 

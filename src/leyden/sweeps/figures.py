@@ -3,8 +3,9 @@
 import csv
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import accumulate
 from typing import Any
 
 from leyden.sweeps.summary import Run, Summary, Value, is_number, shown
@@ -59,19 +60,7 @@ def by_value(key: str, summary: Summary) -> Figure:
     """The monitored value against one that varied: runs as dots, the means of rows as lines."""
     runs = _with_value(summary)
     x, y = Axis(key, [run.settings[key] for run in runs]), Axis(summary.monitor, [run.value for run in runs])
-    dots = {
-        "x": [x.place(run.settings[key]) for run in runs],
-        "y": [run.value for run in runs],
-        "text": [f"{_label(run)}<br>{run.value:.6g}" for run in runs],
-        "mode": "markers",
-        "hoverinfo": "text",
-        "marker": {
-            "color": COLOURS[3],
-            "size": 8,
-            "opacity": 0.7,
-            "symbol": ["circle" if run.status == "finished" else "circle-open" for run in runs],
-        },
-    }
+    dots = _dots(runs) | {"x": [x.place(run.settings[key]) for run in runs]}
     lines = defaultdict(list)
     for row in sorted(summary.rows, key=lambda row: _order(row.settings[key])):
         if row.mean is not None:
@@ -119,6 +108,49 @@ def curves(summary: Summary) -> Figure | None:
     axes = {"xaxis": Axis("step", []).layout(), "yaxis": Axis(summary.monitor, values).layout()}
     layout = axes | {"showlegend": len(summary.rows) <= NAMED, "hovermode": "closest"}
     return (traces, layout) if values else None
+
+
+def history(runs: Sequence[Run], summary: Summary) -> Figure:
+    """The value of each trial in the order of their numbers, and the best so far of those that finished."""
+    runs = [run for run in runs if run.value is not None]
+    finished = [(int(run.path.name), run.value) for run in runs if run.status == "finished" and run.value is not None]
+    best = accumulate((value for _, value in finished), max if summary.mode == "max" else min)
+    line: dict[str, Any] = {"x": [number for number, _ in finished], "y": list(best), "mode": "lines"}
+    line |= {"line": {"color": COLOURS[0], "width": 1.5, "shape": "hv"}, "hoverinfo": "skip"}
+    dots = _dots(runs) | {"x": [int(run.path.name) for run in runs]}
+    axes = {"xaxis": Axis("trial", []).layout(), "yaxis": Axis(summary.monitor, [run.value for run in runs]).layout()}
+    return [line, dots], axes | {"showlegend": False, "hovermode": "closest"}
+
+
+def bars(importances: Mapping[str, float]) -> Figure:
+    """The importance of each key, the highest on top."""
+    keys = list(importances)[::-1]
+    trace: dict[str, Any] = {
+        "type": "bar",
+        "orientation": "h",
+        "y": [escape(key) for key in keys],
+        "x": [importances[k] for k in keys],
+    }
+    trace |= {"marker": {"color": COLOURS[3]}, "hoverinfo": "x"}
+    axes = {"xaxis": Axis("importance", []).layout() | {"range": [0, 1]}, "yaxis": Axis("", keys).layout()}
+    axes["yaxis"] |= {"categoryarray": trace["y"]}
+    return [trace], axes | {"showlegend": False}
+
+
+def _dots(runs: Sequence[Run]) -> dict[str, Any]:
+    """Runs by their values, a ring for what is not finished; where they stand on the other axis is left open."""
+    return {
+        "y": [run.value for run in runs],
+        "text": [f"{_label(run)}<br>{run.value:.6g}" for run in runs],
+        "mode": "markers",
+        "hoverinfo": "text",
+        "marker": {
+            "color": COLOURS[3],
+            "size": 8,
+            "opacity": 0.7,
+            "symbol": ["circle" if run.status == "finished" else "circle-open" for run in runs],
+        },
+    }
 
 
 def _with_value(summary: Summary) -> list[Run]:

@@ -1,5 +1,6 @@
 """The jobs of a sweep. What has become of each stands in its run folder, and nowhere else."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -55,7 +56,7 @@ def apart(run: RunFolder) -> dict[str, str]:
         return {}
     sweep = load_yaml(file)
     space = OmegaConf.select(sweep, "sweep.space") or {}
-    command = [*sweep.hydra.overrides.task, *(f"{key}={values}" for key, values in space.items())]
+    command = [*sweep.hydra.overrides.task, *(as_hydra_spells(f"{key}={values}") for key, values in space.items())]
     varied = varied_in(OverridesParser.create().parse_overrides(command))
     words = {key_of(word): word.partition("=")[2] for word in run.overrides()}
     return {key: words[key] for key in varied if key in words}
@@ -72,6 +73,11 @@ def words_of_job(words: Sequence[str]) -> tuple[str, ...]:
 
 def key_of(word: str) -> str:
     return word.lstrip("+~").split("=")[0]
+
+
+def as_hydra_spells(word: str) -> str:
+    """`interval(1e-4,1e-1,log)`, which one would expect to work, is tag(log,interval(1e-4,1e-1)) in Hydra's grammar."""
+    return re.sub(r"\binterval\(([^(),]+),([^(),]+),\s*log\s*\)", r"tag(log,interval(\1,\2))", word)
 
 
 def numbered(points: Sequence[Sequence[str]], sweep: Path) -> list[Job]:

@@ -2,13 +2,14 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-from leyden.sweeps.figures import Figure, by_value, curves, parallel
+from leyden.sweeps.figures import Figure, bars, by_value, curves, history, parallel
+from leyden.sweeps.importance import trials
 from leyden.sweeps.summary import Summary, shown
 from leyden.sweeps.table import cells, said_of
 
@@ -28,8 +29,8 @@ td:last-child { white-space: normal } pre { background: #f4f4f4; padding: .6rem;
 """
 
 
-def page(summary: Summary, folder: Path) -> str:
-    """The HTML, with links relative to `folder`."""
+def page(summary: Summary, folder: Path, importances: Mapping[str, float]) -> str:
+    """The HTML, with links relative to `folder`. `importances` are those of a search, where they are known."""
     from plotly.offline import get_plotlyjs
 
     name, monitor = escape(summary.name), escape(summary.monitor)
@@ -43,6 +44,11 @@ def page(summary: Summary, folder: Path) -> str:
     ]
     if summary.best:
         parts.append(f"<p>To train the best again:</p><pre>{escape(summary.best.command)}</pre>")
+    if searched := trials(summary):
+        note = "The value of each trial (a ring: not finished), and the best so far"
+        note += "; and how far the values of the best tenth are from those of all (PED-ANOVA)." if importances else "."
+        parts.append(_section("History of the search", note))
+        parts.append(_drawn(history(searched, summary), *([bars(importances)] if importances else [])))
     if summary.varied and summary.best:
         note = "A dot is a run (a ring: not finished), a line the means of rows that differ in nothing else."
         parts.append(_section(f"{monitor} by each value that varied", note))

@@ -4,12 +4,13 @@ import csv
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from leyden.errors import UserError
 from leyden.files import write_whole
+from leyden.sweeps.importance import importances
 from leyden.sweeps.page import page
 from leyden.sweeps.summary import Row, Run, Summary
 
@@ -18,10 +19,11 @@ FORMAT = 1  # of sweep.json
 
 def write(summary: Summary, folder: Path) -> list[Path]:
     """Write the three files, each whole, with paths relative to `folder`. Raises UserError where that cannot be."""
+    importance = importances(summary)
     texts = {
         "sweep.csv": as_csv(summary, folder),
-        "sweep.json": as_json(summary, folder),
-        "sweep.html": page(summary, folder),
+        "sweep.json": as_json(summary, folder, importance),
+        "sweep.html": page(summary, folder, importance),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -47,8 +49,8 @@ def as_csv(summary: Summary, folder: Path) -> str:
     return file.getvalue()
 
 
-def as_json(summary: Summary, folder: Path) -> str:
-    """Rows, best first, and runs; an interval is [low, high], what is not known null."""
+def as_json(summary: Summary, folder: Path, importances: Mapping[str, float]) -> str:
+    """Rows, best first, and runs; an interval is [low, high], what is not known null. Of a search, importances, too."""
     content = {
         "format": FORMAT,
         "name": summary.name,
@@ -57,6 +59,7 @@ def as_json(summary: Summary, folder: Path) -> str:
         "best": summary.best.command if summary.best else None,
         "rows": [_row(row, folder) for row in summary.rows],
         "runs": [_run(run, summary.varied, folder) for run in summary.runs],
+        **({"importances": importances} if importances else {}),
         "damaged": {os.path.relpath(path, folder): reason for path, reason in summary.damaged.items()},
     }
     return json.dumps(content, indent=2, allow_nan=False) + "\n"

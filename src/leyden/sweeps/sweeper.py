@@ -142,12 +142,16 @@ class SweepInFolder(Sweeper):
         tell(summary)
         write(summary, self.folder)
         if self.failures:
-            plural = "s" * (len(self.failures) > 1)
-            raise UserError(f"{len(self.failures)} job{plural} failed; {self.again} runs again what is not done")
+            raise UserError(f"{len(self.failures)} job{'s' * (len(self.failures) > 1)} failed; {self.remedy}")
 
     @property
     def again(self) -> str:
         return f"python train.py sweep.resume={RunFolder(self.folder)}"
+
+    @property
+    def remedy(self) -> str:
+        """What can be done about jobs that failed."""
+        return f"{self.again} runs again what is not done"
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -37,8 +37,9 @@ def resume(folder: str, words: Sequence[str], targets: Sequence[str] | None = No
     result = run.result()
     if missing := {"status", "started", "steps", "epochs", "last_checkpoint"} - result.keys():
         raise UserError(f"{run.path / 'result.json'} is damaged: it does not say {', '.join(sorted(missing))}")
-    if result["status"] == "finished" and (not words or _is_done(result["epochs"], result["steps"], config.trainer)):
-        print(f"{run} is finished ({result['epochs']:,} epochs): nothing to do; trainer.max_epochs=... trains on")
+    status, epochs = result["status"], result["epochs"]
+    if status in ("finished", "pruned") and (not words or _is_done(epochs, result["steps"], config.trainer)):
+        print(f"{run} is {status} ({epochs:,} epochs): nothing to do; trainer.max_epochs=... trains on")
         return None
     if not os.access(run.path, os.W_OK):
         raise UserError(f"{run} cannot be written to")

@@ -17,7 +17,8 @@ from leyden.runs.folder import RunFolder
 from leyden.runs.processes import is_first_process
 from leyden.runs.record import Record, answer, in_sweep, say_interrupted
 from leyden.signals import Stop, deaf, stop, told_to_stop
-from leyden.training.callbacks import Best, Guard, NonFiniteError
+from leyden.sweeps.trial import pruner_of
+from leyden.training.callbacks import Best, Guard, NonFiniteError, Prune
 from leyden.training.checkpoint_io import load_checkpoint
 from leyden.training.loggers import TensorBoardLogger
 from leyden.verbs import quiet  # noqa: F401
@@ -76,10 +77,11 @@ def _train(config: DictConfig, record: Record, resumed: Resumed | None) -> None:
         callbacks = build_all(config, "callbacks")
         watching = [callback for callback in callbacks if isinstance(callback, Best)]
         best = watching[0] if watching else Best(config.monitor.metric, config.monitor.mode)
+        pruning = [Prune(config.monitor.metric, report)] if (report := pruner_of(run)) else []
         follow = Run(config, record, resumed)
         trainer = build_trainer(
             config,
-            callbacks=[*callbacks, *([] if watching else [best]), *guards(config), follow],
+            callbacks=[*callbacks, *([] if watching else [best]), *guards(config), *pruning, follow],
             logger=loggers or False,
             default_root_dir=str(run.path),
         )
@@ -93,7 +95,10 @@ def _train(config: DictConfig, record: Record, resumed: Resumed | None) -> None:
                 record.training_ends()
                 follow.continue_curves(trainer)  # also where all that is left to do is the test
                 follow.begin()
-                record.finished(test(trainer, model, data, run))
+                if any(callback.pruned for callback in pruning):
+                    record.pruned()
+                else:
+                    record.finished(test(trainer, model, data, run))
 
 
 @contextmanager

@@ -5,9 +5,10 @@ import warnings
 from leyden.sweeps.grid import GridSweeper
 from leyden.sweeps.local import LocalLauncher
 from leyden.sweeps.ray import RayLauncher
+from leyden.sweeps.search import OptunaSweeper
 from leyden.sweeps.slurm import SlurmLauncher
 
-for plugin in (GridSweeper, LocalLauncher, RayLauncher, SlurmLauncher):
+for plugin in (GridSweeper, LocalLauncher, OptunaSweeper, RayLauncher, SlurmLauncher):
     plugin.__module__ = __name__
 
 # That of hydra-ray-launcher, whose keys ours are.
