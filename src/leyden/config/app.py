@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,8 @@ def run(task: Callable[[DictConfig], Any], arguments: Sequence[str], project: Pa
     words = checked_words(arguments, configs)
     sys.argv[1:] = words  # where Hydra looks for them
     use_paths_of(Path(os.environ.get(HOME, project)))
+    # Its plugin has a config of this name, too, with the same keys.
+    warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/ray' is validated against ConfigStore schema")
     # Hydra then raises what went wrong instead of printing it, so that it is explained in one place, by us.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:

@@ -13,8 +13,9 @@ WORDS = ("-m", "experiment=xor", "trainer.max_epochs=20")
 
 def test_two_workers_train_what_one_process_trains_and_one_that_fails_takes_no_other_along(tmp_path: Path) -> None:
     words = (*WORDS, "seed=1,2", "optimizer.lr=0.01,-1")
-    machine = ("hydra/launcher=ray", "+hydra.launcher.ray.init.num_cpus=2")
-    there = train(*words, *machine, f"paths.log_dir={tmp_path}/there")
+    machine = ("hydra/launcher=ray", "+hydra.launcher.ray.init.num_cpus=2", "+hydra.launcher.ray.init.num_gpus=1")
+    shared = ("hydra.launcher.ray.remote.num_gpus=0.5",)  # of a GPU that Ray is told of: none is asked to compute
+    there = train(*words, *machine, *shared, f"paths.log_dir={tmp_path}/there")
     here = train(*words, f"paths.log_dir={tmp_path}/here")
     assert there.returncode == here.returncode == 1, there.stdout + there.stderr
     sweep, other = (only_folder(tmp_path / name / "xor" / "sweeps") for name in ("there", "here"))

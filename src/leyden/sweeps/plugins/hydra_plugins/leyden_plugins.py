@@ -1,7 +1,5 @@
 """Where Hydra looks for sweepers and launchers: in modules below `hydra_plugins`, and by the module of a class."""
 
-import warnings
-
 from leyden.sweeps.grid import GridSweeper
 from leyden.sweeps.local import LocalLauncher
 from leyden.sweeps.ray import RayLauncher
@@ -10,6 +8,3 @@ from leyden.sweeps.slurm import SlurmLauncher
 
 for plugin in (GridSweeper, LocalLauncher, OptunaSweeper, RayLauncher, SlurmLauncher):
     plugin.__module__ = __name__
-
-# That of hydra-ray-launcher, whose keys ours are.
-warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/ray' is validated against ConfigStore schema")
