@@ -32,7 +32,7 @@ from leyden.sweeps.report_files import write
 from leyden.sweeps.summary import summarize
 from leyden.sweeps.table import tell
 
-PLUGINS = {"slurm": "hydra-submitit-launcher", "ray": "hydra-ray-launcher"}
+NEEDED = {"slurm": "hydra_plugins.hydra_submitit_launcher", "ray": "ray"}  # by launchers
 
 
 class TooManyFailuresError(Exception):
@@ -165,7 +165,8 @@ class SweepInFolder(Sweeper):
 
 
 def require(launcher: str) -> None:
-    """Raises UserError where a launcher needs a plugin that is not installed."""
-    plugin = PLUGINS.get(launcher)
-    if plugin and not find_spec(f"hydra_plugins.{plugin.replace('-', '_')}"):
-        raise UserError(f"hydra/launcher={launcher} needs {plugin}: pip install 'leyden[{launcher}]'")
+    """Raises UserError where a launcher needs a package that is not installed."""
+    module = NEEDED.get(launcher)
+    if module and not find_spec(module):
+        package = module.rpartition(".")[2].replace("_", "-")
+        raise UserError(f"hydra/launcher={launcher} needs {package}: pip install 'leyden[{launcher}]'")

@@ -14,7 +14,7 @@ cli.main(["train", "-m", "experiment=xor", "seed=1,2", *sys.argv[1:]])
 """
 
 
-@pytest.mark.parametrize(("launcher", "plugin"), [("slurm", "hydra-submitit-launcher"), ("ray", "hydra-ray-launcher")])
+@pytest.mark.parametrize(("launcher", "plugin"), [("slurm", "hydra-submitit-launcher"), ("ray", "ray")])
 def test_a_missing_plugin_is_named_with_its_extra(launcher: str, plugin: str, tmp_path: Path) -> None:
     words = (f"hydra/launcher={launcher}", f"paths.log_dir={tmp_path}")
     refused = command("python", "-c", WITHOUT_PLUGINS, *words)
