@@ -100,6 +100,7 @@ def test_a_straight_line_stays_at_the_variance_of_the_wave_however_long_it_train
     assert mean(errors) == pytest.approx(float((2 * torch.sin(x)).var()), rel=0.1)
 
 
+@pytest.mark.slow
 def test_a_tenth_of_the_real_images_seen_once_teaches_three_answers_of_ten(real_cifar: Path, tmp_path: Path) -> None:
     """Chance is one of ten; measured: 0.506."""
     completed = train(

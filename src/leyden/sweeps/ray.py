@@ -15,8 +15,8 @@ SAVE_SECONDS = 60.0  # at most, for jobs that are told to stop
 
 
 class RayLauncher(JobsElsewhere):
-    """The keys are those of hydra-ray-launcher, which is not needed: `ray.init` goes to ray.init, `ray.remote` is what each
-    job takes.
+    """The keys are those of hydra-ray-launcher, which is not needed: `ray.init` goes to ray.init, `ray.remote` is what
+    each job takes.
 
     A job whose worker dies is started again by Ray, three times, and goes on in its folder.
     """

@@ -138,9 +138,13 @@ class SweepInFolder(Sweeper):
 
     def conclude(self) -> None:
         """Say what the sweep has found, and keep it. Raises UserError where a job has failed."""
-        summary = summarize(self.folder)
-        tell(summary)
-        write(summary, self.folder)
+        try:
+            summary = summarize(self.folder)
+        except UserError as error:  # experiments, say, that monitor different metrics
+            print(f"no table of all jobs: {error}", flush=True)
+        else:
+            tell(summary)
+            write(summary, self.folder)
         if self.failures:
             raise UserError(f"{len(self.failures)} job{'s' * (len(self.failures) > 1)} failed; {self.remedy}")
 

@@ -101,6 +101,7 @@ def test_a_search_that_is_killed_goes_on_with_the_trials_that_it_would_have_made
     assert came_to(folder) == came_to(unbroken)
 
 
+@pytest.mark.slow
 def test_two_processes_visit_each_point_of_a_grid_once(tmp_path: Path) -> None:
     """Together, without waiting for each other, and no more trials than there are points."""
     folder = tmp_path / "shared"
@@ -139,6 +140,7 @@ def test_a_run_that_does_worse_is_pruned_and_its_test_left_out(tmp_path: Path) -
     assert report(1e9, 1) is False
 
 
+@pytest.mark.slow
 def test_several_objectives_several_workers_and_a_database(tmp_path: Path) -> None:
     folder, url = tmp_path / "several", f"sqlite:///{tmp_path / 'studies.db'}"
     more = "sweep.objectives={val/loss:min,val/accuracy:max}", "hydra/launcher=local", "launcher.workers=2"

@@ -290,6 +290,7 @@ print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs os.fork")
 def test_fifty_runs_launched_at_once_leave_fifty_complete_folders(tmp_path: Path) -> None:
     """Forked from one process that has imported everything, so that they truly start together."""

@@ -122,6 +122,7 @@ def test_the_kept_config_is_resolved(xor_run: tuple[Path, Completed]) -> None:
     assert "${" not in (xor_run[0] / "config.yaml").read_text()
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_learns_from_batches_twice_as_large(tmp_path: Path) -> None:
     """Each takes every other sample of an order that depends on seed and epoch alone, and gradients are averaged."""
     common = ["experiment=sine", "trainer.max_epochs=20", f"paths.log_dir={tmp_path}"]
@@ -219,6 +220,7 @@ def test_debug_runs_are_short(debug: str, steps: int, tmp_path: Path) -> None:
     assert (folder / "fit-profile.txt").exists() == (debug == "profiler")
 
 
+@pytest.mark.slow
 def test_a_compiled_model_learns_the_same_and_is_saved_under_its_own_names(tmp_path: Path) -> None:
     common = ["experiment=xor", "trainer.max_epochs=10", f"paths.log_dir={tmp_path}"]
     for name, overrides in (("plain", []), ("compiled", ["compile=true"])):
