@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 VERBS = ("train", "evaluate", "predict", "export", "runs", "report", "diff", "replay")
-MULTIRUN = ("-m", "--multirun")
+MULTIRUN = ("-m", "--multirun", "hydra.mode=MULTIRUN")
+OTHER_CONFIGS = ("--config-", "-cn", "-cd", "-cp")
 
 
 def main(arguments: Sequence[str] | None = None, project: Path | None = None) -> None:
@@ -76,8 +77,10 @@ def _train_or_go_on(words: Sequence[str], given: Mapping[str, str], project: Pat
     if any(word in MULTIRUN for word in words):
         from leyden.sweeps.jobs import as_hydra_spells
 
-        words = [as_hydra_spells(word) for word in words]
         sys.path.append(str(Path(__file__).parent / "sweeps" / "plugins"))  # where Hydra finds those in configs/hydra/
+        if flags := [word for word in words if word.startswith(OTHER_CONFIGS)]:
+            raise UserError(f"{flags[0]}: a sweep runs configs/train.yaml of its project, and no other config")
+        words = [as_hydra_spells(word) for word in words]
     if "rerun" in given:
         from leyden.verbs.rerun import rerun_overrides
 

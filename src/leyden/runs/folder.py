@@ -132,7 +132,7 @@ class RunFolder:
         file = self.path / ".hydra" / "overrides.yaml"
         if not file.is_file():
             raise UserError(f"{self} holds no .hydra/overrides.yaml: it is not known how it was composed")
-        words = load_yaml(file, ListConfig)
+        words: list[str] = OmegaConf.to_container(load_yaml(file, ListConfig))  # type: ignore[assignment]
         keys = [(word, word.lstrip("+~").split("=")[0]) for word in words]
         return [word for word, key in keys if not any(key == other or key.startswith(f"{other}.") for other in without)]
 

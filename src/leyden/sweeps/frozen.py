@@ -24,7 +24,9 @@ def freeze(project: Path, sweep: RunFolder, words: Sequence[str]) -> None:
     copy.mkdir()
     for path in (project / name for name in (*CODE, LOCK)):
         if path.is_dir():
-            shutil.copytree(path, copy / path.name, ignore=shutil.ignore_patterns("*.egg-info"))
+            shutil.copytree(
+                path, copy / path.name, ignore=shutil.ignore_patterns("*.egg-info"), ignore_dangling_symlinks=True
+            )
         elif path.is_file():
             shutil.copy2(path, copy)
     sweep.write_provenance(provenance(project, ["-m", *words], None))
@@ -61,5 +63,8 @@ def resumed_words(folder: str, project: Path, words: Sequence[str]) -> list[str]
     began: list[str] = [*overrides["task"], *overrides["hydra"]]  # type: ignore[call-overload,index]
     given = {key_of(word) for word in words} | {"hydra.mode", "hydra.sweep.dir"}
     kept = [word for word in began if key_of(word) not in given]
+    if "hydra/launcher" in given:  # another has other settings
+        kept = [word for word in kept if not key_of(word).startswith("hydra.launcher.")]
     refuse_untrusted(kept, folder)
-    return ["-m", *kept, *words, f"sweep.resume={folder}"]
+    quoted = folder.replace("'", "\\'")
+    return ["-m", *kept, *words, f"sweep.resume='{quoted}'"]

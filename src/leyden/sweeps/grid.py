@@ -20,9 +20,12 @@ class GridSweeper(SweepInFolder):
     def run(self, overrides: Sequence[Override]) -> None:
         jobs = numbered(points(overrides), self.folder)
         missing = [job for job in jobs if job.status() not in DONE]
-        print(
-            f"{len(jobs)} jobs, of which {len(jobs) - len(missing)} are done, in {RunFolder(self.folder)}", flush=True
-        )
+        elsewhere = [job for job in missing if job.run.is_locked()]
+        done = len(jobs) - len(missing)
+        print(f"{len(jobs)} jobs, of which {done} are done, in {RunFolder(self.folder)}", flush=True)
+        for job in elsewhere:
+            print(f"job {job.number} is left alone: another process trains it", flush=True)
+        missing = [job for job in missing if job not in elsewhere]
         self.launch(iter(missing), varied_in(overrides))
 
 
@@ -32,11 +35,12 @@ def points(overrides: Sequence[Override]) -> list[list[str]]:
     for override in overrides:
         key = override.get_key_element()
         if not override.is_sweep_override():
-            values[key] = [f"{key}={override.get_value_element_as_str()}"] if not override.is_delete() else [f"~{key}"]
+            word = f"{key}={override.get_value_element_as_str()}"
+            values[key] = [str(override.input_line) if override.is_delete() else word]
         elif not override.is_discrete_sweep():
             raise UserError(f"{override.input_line}: an interval has no end of values; sweep=optuna searches in it")
         else:
             values[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
         if not values[key]:
             raise UserError(f"{override.input_line}: there is no value to choose from")
-    return [list(words) for words in product(*values.values())]
+    return [list(words) for words in dict.fromkeys(product(*values.values()))]

@@ -56,7 +56,8 @@ def apart(run: RunFolder) -> dict[str, str]:
         return {}
     sweep = load_yaml(file)
     space = OmegaConf.select(sweep, "sweep.space") or {}
-    command = [*sweep.hydra.overrides.task, *(as_hydra_spells(f"{key}={values}") for key, values in space.items())]
+    task: list[str] = OmegaConf.to_container(sweep.hydra.overrides.task)  # type: ignore[assignment]
+    command = [*task, *(as_hydra_spells(f"{key}={values}") for key, values in space.items())]
     varied = varied_in(OverridesParser.create().parse_overrides(command))
     words = {key_of(word): word.partition("=")[2] for word in run.overrides()}
     return {key: words[key] for key in varied if key in words}

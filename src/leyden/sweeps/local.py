@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -101,12 +102,13 @@ class LocalLauncher(JobsElsewhere):
 
     def _give(self, worker: Worker, job: tuple[int, Sequence[str]]) -> None:
         worker.job = job[0]
-        worker.pipe.send(list(job[1]))
+        with suppress(BrokenPipeError, ConnectionResetError):  # where it has died, what it answers says so
+            worker.pipe.send(list(job[1]))
 
     def _result(self, worker: Worker) -> JobReturn:
         try:
             return returned(worker.pipe.recv())
-        except EOFError:  # it has died in the middle of a job
+        except (EOFError, ConnectionResetError):  # it has died in the middle of a job, or before
             worker.process.join()
             return returned((True, f"its process has died ({_cause(worker.process.exitcode)})"))
 
@@ -130,7 +132,7 @@ def visible_gpus() -> list[str]:
     """As CUDA_VISIBLE_DEVICES names them. Asks no torch, whose import takes seconds."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
-        return [name for name in named.split(",") if name]
+        return list(takewhile(lambda name: name not in ("", "-1"), named.split(",")))  # CUDA ignores what follows
     try:
         listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False).stdout
     except OSError:

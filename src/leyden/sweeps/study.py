@@ -1,6 +1,7 @@
 """The study of a search: which trials there are, and what became of them, for several processes at once."""
 
 import fcntl
+import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from io import TextIOWrapper
@@ -28,6 +29,7 @@ SAMPLERS = {
     "cmaes": CmaEsSampler,
     "nsgaii": NSGAIISampler,
 }
+KEPT_NAME = "study.name"  # in the sweep's folder
 PRUNERS = ("none", "median", "hyperband")
 MODES = {"min": StudyDirection.MINIMIZE, "max": StudyDirection.MAXIMIZE}
 STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
@@ -58,7 +60,8 @@ class Study:
         check(self.settings, space, len(self.objectives))
         self.points = space.points() if self.settings.sampler == "grid" else None
         self.n_trials: int = min(self.settings.n_trials, len(self.points or range(self.settings.n_trials)))
-        self.name = f"{config.name}/{folder.resolve().name}"
+        kept = folder / KEPT_NAME  # whatever the folder is called by now
+        self.name = kept.read_text() if kept.is_file() else f"{config.name}/{folder.resolve().name}"
         self._held: dict[int, TextIOWrapper] = {}
 
     def open(self) -> None:
@@ -81,6 +84,8 @@ class Study:
             reason = str(error).splitlines()[0]
             where = f"sweep.storage={url}" if url else str(self.folder / JOURNAL)
             raise UserError(f"{where}: the study cannot be opened ({reason})") from error
+        if not (self.folder / KEPT_NAME).is_file():
+            RunFolder(self.folder).write(KEPT_NAME, name)
         there = self.study.user_attrs
         for key, value in searches.items():
             if differing := sorted({name for name, _ in there.get(key, {}).items() ^ value.items()}):
@@ -132,6 +137,8 @@ class Study:
             described |= {"pruner": None if self.pruner[0] == "none" else self.pruner}
             described |= {"values": values, "space": self.space.as_json()}
             run.write_json(FILE, described)
+        elif json.loads((run.path / FILE).read_text()).get("values") != json.loads(json.dumps(values)):
+            raise UserError(f"{run} holds a trial of another study: a new search takes a new sweep")
         self._held[trial.number] = (run.path / FILE).open("a")  # NFS locks only what may be written
         fcntl.flock(self._held[trial.number], fcntl.LOCK_EX)
         return Job(trial.number, words_of_job(self.space.words(values)), run)

@@ -49,24 +49,20 @@ class SweepInFolder(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context: HydraContext = hydra_context
         self.config: DictConfig = config
-        require(config.hydra.runtime.choices["hydra/launcher"])
-        self.launcher: Launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=hydra_context, task_function=task_function, config=config
-        )
         self.folder = Path(config.hydra.sweep.dir)
+        with self._nothing_left_behind():
+            require(config.hydra.runtime.choices["hydra/launcher"])
+            self.launcher: Launcher = Plugins.instance().instantiate_launcher(
+                hydra_context=hydra_context, task_function=task_function, config=config
+            )
         self.most_failures = 1 if config.sweep.fail_fast else config.sweep.max_failures
         self.failures: dict[Job, str] = {}
 
     def sweep(self, arguments: list[str]) -> None:
         overrides = OverridesParser.create(self.hydra_context.config_loader).parse_overrides(arguments)
         if self.config.sweep.resume is None:
-            try:
+            with self._nothing_left_behind():
                 self._begin(overrides, arguments)
-            except Exception:
-                RunFolder(self.folder).discard_if_not_begun()
-                with suppress(OSError):  # other runs of the experiment are in it
-                    self.folder.parents[1].rmdir()
-                raise
         with self._alone():
             try:
                 self.run(overrides)
@@ -82,7 +78,7 @@ class SweepInFolder(Sweeper):
         (main,) = (part.path for part in self.config.hydra.runtime.config_sources if part.provider == "main")
         project = Path(urlparse(main).path).parent
         freeze(project, RunFolder(self.folder), words)
-        OmegaConf.save(self.config, self.folder / "multirun.yaml")  # comes last: from here on it is a sweep
+        RunFolder(self.folder).write("multirun.yaml", OmegaConf.to_yaml(self.config))  # last: now it is a sweep
         run_frozen(project, self.folder, untrusted([*words, *self.config.hydra.overrides.hydra]))
 
     @abstractmethod
@@ -121,7 +117,7 @@ class SweepInFolder(Sweeper):
             error = ended._return_value
             self.failures[job] = explain(error) or f"{type(error).__name__}: {error}".splitlines()[0]
             print(f"job {job.number} failed: {self.failures[job]}", flush=True)
-            if job.status() == "running":  # its process has died
+            if job.status() == "running" and not job.run.is_locked():  # its process has died
                 job.run.write_result(job.run.result() | {"status": "failed", "error": self.failures[job]})
             if self.most_failures and len(self.failures) >= self.most_failures:
                 raise TooManyFailuresError
@@ -156,6 +152,17 @@ class SweepInFolder(Sweeper):
     def remedy(self) -> str:
         """What can be done about jobs that failed."""
         return f"{self.again} runs again what is not done"
+
+    @contextmanager
+    def _nothing_left_behind(self) -> Iterator[None]:
+        """Of a sweep that cannot begin."""
+        try:
+            yield
+        except Exception:
+            RunFolder(self.folder).discard_if_not_begun()
+            with suppress(OSError):  # other runs of the experiment are in it
+                self.folder.parents[1].rmdir()
+            raise
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -242,3 +242,41 @@ def test_fifty_jobs_in_one_process_leave_it_as_it_was(tmp_path: Path) -> None:
     assert len(pages) == 100
     assert pages[-1] < 1.05 * pages[1]
     assert [set(numbers[1:]) for numbers in held] == [{numbers[1]} for numbers in held]
+
+
+def test_a_folder_of_any_name_and_words_that_need_quotes(tmp_path: Path) -> None:
+    folder = tmp_path / "Dropbox (Uni), it's [mine]"
+    words = "experiment=xor", "optimizer.lr=0.1,0.2", "trainer.max_epochs=2", "~logger", "name='x ${seed}'"
+    completed = train("-m", *words, f"paths.log_dir='{str(folder).replace(chr(39), chr(92) + chr(39))}'")
+    assert completed.returncode == 0, completed.stderr
+    sweep = only_folder(folder / "x 0" / "sweeps")
+    assert [result(sweep / job)["status"] for job in begun(sweep)] == ["finished"] * 2
+    again = train(f"sweep.resume={sweep}")
+    assert again.returncode == 0, again.stderr
+    assert "2 jobs, of which 2 are done" in again.stdout
+
+
+def test_a_job_that_another_process_still_trains_is_left_alone(whole: tuple[Path, Completed], tmp_path: Path) -> None:
+    """As a worker does whose sweep alone was killed."""
+    sweep = tmp_path / "sweep"
+    shutil.copytree(whole[0], sweep)
+    unfinished = result(sweep / "2") | {"status": "running"}
+    (sweep / "2" / "result.json").write_text(json.dumps(unfinished))
+    with (sweep / "2" / "train.log").open("a") as log:
+        fcntl.flock(log, fcntl.LOCK_EX)
+        completed = train(f"sweep.resume={sweep}")
+    assert completed.returncode == 0, completed.stderr
+    assert "job 2 is left alone: another process trains it" in completed.stdout
+    assert result(sweep / "2") == unfinished
+
+
+def test_a_sweep_goes_on_under_another_launcher_and_other_configs_are_refused(tmp_path: Path) -> None:
+    words = "experiment=xor", "seed=1,2", "trainer.max_epochs=1", "hydra/launcher=local", "hydra.launcher.workers=1"
+    completed = train("-m", *words, f"paths.log_dir={tmp_path}")
+    assert completed.returncode == 0, completed.stderr
+    sweep = only_folder(tmp_path / "xor" / "sweeps")
+    again = train(f"sweep.resume={sweep}", "hydra/launcher=basic")
+    assert again.returncode == 0, again.stderr
+    assert called("train", "-m", "--config-name=other", "seed=1,2").stderr == (
+        "error: --config-name=other: a sweep runs configs/train.yaml of its project, and no other config\n"
+    )
