@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,10 @@ from safetensors.torch import save_file
 from leyden.cli import main
 
 pytest_plugins = ["slurm_cluster"]
+
+# Under nohup, or in the background of a script, they are ignored, and so they would be by all that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 PROJECT = Path(__file__).parents[1]
 CONFIGS = PROJECT / "configs"
