@@ -47,6 +47,19 @@ def train(*overrides: str, **environment: str) -> Completed:
     return command("python", "train.py", *overrides, **environment)
 
 
+def started(*words: str, cwd: Path = PROJECT) -> subprocess.Popen[str]:
+    """`train` that is not waited for, in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "train.py", *words],
+        cwd=cwd,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
 def leyden(*words: str, **environment: str) -> Completed:
     return command("leyden", *words, **environment)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import PROJECT, only_folder, train
-from slurm_cluster import told, wait_for
+from slurm_cluster import start_again, told, wait_for
 
 pytestmark = pytest.mark.slurm
 
@@ -57,7 +57,7 @@ def test_a_job_whose_machine_is_taken_goes_on_in_its_folder_and_ends_as_if_it_ha
     interrupted = json.loads((folder / "result.json").read_text())
     assert interrupted["status"] == "interrupted"
     assert interrupted["error"].startswith(f"SLURM needs the machine; job {job} is queued again, and goes on in ")
-    told("scontrol", "update", f"jobid={job}", "StartTime=now")
+    start_again(job)
     wait_for(lambda: state(job) == "", "the job to end")
     result = json.loads((only_folder(logs / "sine") / "result.json").read_text())
     assert (result["status"], result["steps"], result["epochs"]) == ("finished", 3000, 30), read(tmp_path / "out")

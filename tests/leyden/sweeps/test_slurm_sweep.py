@@ -1,32 +1,17 @@
 """Sweeps under a real SLURM: `make test-slurm`."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import PROJECT, only_folder, train
-from slurm_cluster import told, wait_for
+from conftest import only_folder, started, train
+from slurm_cluster import start_again, told, wait_for
 
 pytestmark = [pytest.mark.slurm, pytest.mark.usefixtures("slurm")]
 
 XOR = ("experiment=xor", "trainer.max_epochs=20")
 SLURM = "hydra/launcher=slurm"
-
-
-def begun(*words: str) -> subprocess.Popen[str]:
-    """`train` that is not waited for."""
-    return subprocess.Popen(
-        [sys.executable, "train.py", *words],
-        cwd=PROJECT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 def sweep_folder(logs: Path) -> Path:
@@ -63,7 +48,7 @@ def test_an_array_trains_what_one_process_trains(tmp_path: Path) -> None:
 
 def test_a_job_whose_machine_is_taken_goes_on_in_its_folder_and_ends_as_if_it_had_kept_it(tmp_path: Path) -> None:
     words = ("-m", "experiment=sine", "seed=1,2", "trainer.max_epochs=60", "trainer.check_val_every_n_epoch=5")
-    process = begun(*words, SLURM, f"paths.log_dir={tmp_path}/there")
+    process = started(*words, SLURM, f"paths.log_dir={tmp_path}/there")
     wait_for(lambda: list(tmp_path.glob("there/sine/sweeps/*/0/metrics.csv")), "the training")
     sweep = sweep_folder(tmp_path / "there")
     job = f"{array(sweep)}_0"
@@ -73,7 +58,7 @@ def test_a_job_whose_machine_is_taken_goes_on_in_its_folder_and_ends_as_if_it_ha
     assert interrupted["status"] == "interrupted"
     assert str(interrupted["error"]).startswith(f"SLURM needs the machine; job {job} is queued again, and goes on in ")
     assert 0 < int(str(interrupted["steps"])) < 6000
-    told("scontrol", "update", f"jobid={job}", "StartTime=now")
+    start_again(job)
     output, errors = process.communicate(timeout=300)
     assert process.returncode == 0, output + errors
     assert "2 runs: 2 finished" in output
@@ -88,7 +73,7 @@ def test_a_job_whose_machine_is_taken_goes_on_in_its_folder_and_ends_as_if_it_ha
 
 def test_a_job_that_fails_or_is_cancelled_is_named_in_one_line_and_takes_no_other_along(tmp_path: Path) -> None:
     words = ("-m", "experiment=xor", "optimizer.lr=0.01,-1", "trainer.max_epochs=20,100000", SLURM)
-    process = begun(*words, f"paths.log_dir={tmp_path}")
+    process = started(*words, f"paths.log_dir={tmp_path}")
     wait_for(lambda: list(tmp_path.glob("xor/sweeps/*/1/metrics.csv")), "the long one")
     sweep = sweep_folder(tmp_path)
     told("scancel", f"{array(sweep)}_1")

@@ -7,15 +7,13 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
 import pytest
 import yaml
-from conftest import PROJECT, Completed, called, command, only_folder, train
+from conftest import PROJECT, Completed, called, command, only_folder, started, train
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
@@ -84,18 +82,6 @@ def test_a_job_is_the_run_that_its_words_alone_would_be(whole: tuple[Path, Compl
     assert hyperparameters(alone)["trainer.precision"] == "32-true"
 
 
-def started(words: Sequence[str], project: Path = PROJECT) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "train.py", *words],
-        cwd=project,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
 def wait_for(process: subprocess.Popen[str], logs: Path, pattern: str) -> None:
     while not list(logs.glob(pattern)):
         assert process.poll() is None, process.communicate()
@@ -108,7 +94,7 @@ def test_a_killed_sweep_goes_on_with_the_code_that_it_began_with(whole: tuple[Pa
     shutil.copytree(PROJECT / "configs", project / "configs")
     for name in ("src", "train.py"):
         (project / name).symlink_to(PROJECT / name)
-    process = started(["-m", *SHORT, *POINTS], project)
+    process = started("-m", *SHORT, *POINTS, cwd=project)
     wait_for(process, project, "logs/xor/sweeps/*/1/checkpoints/last.ckpt")
     model = project / "configs" / "model" / "simple_net.yaml"
     model.write_text(model.read_text().replace("hidden_features: 4", "hidden_features: 5"))
@@ -202,7 +188,7 @@ def test_jobs_side_by_side_are_the_same_jobs(whole: tuple[Path, Completed], tmp_
 
 def test_told_to_stop_all_jobs_are_saved_and_go_on(tmp_path: Path) -> None:
     words = "experiment=xor", "trainer.max_epochs=100000", "seed=1,2,3", "hydra/launcher=local"
-    process = started(["-m", *words, "launcher.workers=2", f"paths.log_dir={tmp_path}"])
+    process = started("-m", *words, "launcher.workers=2", f"paths.log_dir={tmp_path}")
     for job in "01":
         wait_for(process, tmp_path, f"xor/sweeps/*/{job}/events.*")
     process.send_signal(signal.SIGTERM)
