@@ -1,6 +1,7 @@
 """The command line as a shell sees it: what is typed, what is printed, what is left behind."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,16 @@ def test_bad_input_is_answered_in_one_line_and_leaves_nothing(override: str, tmp
     assert completed.returncode == 1
     assert re.fullmatch(f"error: {BAD_INPUT[override]}\n", completed.stderr)
     assert list(logs.rglob("*")) == []
+
+
+def test_a_config_that_asks_for_a_sweep_is_told_how(tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "configs", tmp_path / "configs")
+    (tmp_path / "src").symlink_to(PROJECT / "src")
+    shutil.copy(PROJECT / "train.py", tmp_path)
+    (tmp_path / "configs" / "experiment" / "many.yaml").write_text("# @package _global_\nhydra: {mode: MULTIRUN}\n")
+    completed = command("python", "train.py", "experiment=many", cwd=tmp_path)
+    assert completed.returncode == 1
+    assert completed.stderr == "error: hydra.mode=MULTIRUN in a config has no effect here: type -m\n"
 
 
 def test_a_missing_data_folder_is_said_with_both_ways_out(tmp_path: Path) -> None:

@@ -53,3 +53,7 @@ def run(task: Callable[[DictConfig], Any], arguments: Sequence[str], project: Pa
         hydra.main(config_path=str(configs), config_name="train", version_base=VERSION_BASE)(task)()
     except ConfigCompositionException as error:
         raise explain_composition(error, words, configs) from error
+    except RuntimeError as error:
+        if str(error).startswith("Unknown plugin class"):  # ours are known to commands that ask for a sweep
+            raise UserError("hydra.mode=MULTIRUN in a config has no effect here: type -m") from error
+        raise

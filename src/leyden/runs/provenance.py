@@ -22,11 +22,10 @@ COPY = "code"  # where a sweep keeps a copy of the project, beside what is known
 
 def provenance(project: Path, overrides: Sequence[str], seed: int | None) -> dict[str, Any]:
     """What is known before training. No environment variables, and no credentials of a git remote."""
-    original = _of_copied(project)
     return {
         "command": ["python", "train.py", *(SECRET.sub(r"\1***", word) for word in overrides)],
         "seed": seed,
-        "code": original.get("code") or {"sha256": code_checksum(project), **_git_state(project)},
+        "code": _code(project),
         "lock": _checksum(project / LOCK),
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -78,6 +77,15 @@ def uncommitted_changes(project: Path) -> str:
     for name in _git(project, "ls-files", "--others", "--exclude-standard", "--", *CODE).splitlines():
         patch += _git(project, *DIFF, "--no-index", "--", os.devnull, name)
     return patch
+
+
+def _code(project: Path) -> dict[str, Any]:
+    checksum = code_checksum(project)
+    original = _of_copied(project).get("code")
+    if not original:
+        return {"sha256": checksum, **_git_state(project)}
+    by_hand = {} if checksum == original["sha256"] else {"sha256": checksum, "dirty": True}  # in the copy
+    return {**original, **by_hand}
 
 
 def _of_copied(project: Path) -> dict[str, Any]:

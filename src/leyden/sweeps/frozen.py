@@ -46,6 +46,12 @@ def run_frozen(project: Path, sweep: Path, words: Sequence[str] = ()) -> NoRetur
     )
 
 
+def tell_of_changes(project: Path, sweep: RunFolder) -> None:
+    """Say so where the project's code is not any more what a sweep began with."""
+    if sweep.provenance().get("code", {}).get("sha256") != code_checksum(project):
+        print(f"the code has changed since {sweep} began: its jobs run as it was then, from {sweep.path / COPY}")
+
+
 def resumed_words(folder: str, project: Path, words: Sequence[str]) -> list[str]:
     """The command that began a sweep, with `words` in place of those that set the same keys.
 
@@ -55,9 +61,7 @@ def resumed_words(folder: str, project: Path, words: Sequence[str]) -> list[str]
     if not (sweep / "multirun.yaml").is_file():
         raise UserError(f"sweep.resume={folder}: no sweep is there; it would hold a multirun.yaml")
     if project != sweep.resolve() / COPY:
-        began_with = RunFolder(sweep).provenance().get("code", {}).get("sha256")
-        if began_with != code_checksum(project):
-            print(f"the code has changed since {folder} began: its jobs run as it was then, from {sweep / COPY}")
+        tell_of_changes(project, RunFolder(sweep))
         run_frozen(project, sweep, words)
     overrides = OmegaConf.to_container(load_yaml(sweep / "multirun.yaml").hydra.overrides)
     began: list[str] = [*overrides["task"], *overrides["hydra"]]  # type: ignore[call-overload,index]

@@ -41,11 +41,12 @@ def as_csv(summary: Summary, folder: Path) -> str:
     metrics = list(dict.fromkeys(name for run in summary.runs for name in run.metrics))
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["folder", "status", *keys, f"{summary.monitor} (best)", *metrics, "seconds", "error"])
+    writer.writerow(["folder", "status", *keys, f"{summary.monitor} (best)", *metrics, "seconds", "code", "error"])
     for run in summary.runs:
         settings = [json.dumps(value) if isinstance(value, bool) else value for value in map(run.settings.get, keys)]
         numbers = [run.value, *map(run.metrics.get, metrics), run.seconds]
-        writer.writerow([os.path.relpath(run.path, folder), run.status, *settings, *numbers, run.error])
+        code = run.code and run.code[:10]
+        writer.writerow([os.path.relpath(run.path, folder), run.status, *settings, *numbers, code, run.error])
     return file.getvalue()
 
 
@@ -91,5 +92,6 @@ def _run(run: Run, varied: Sequence[str], folder: Path) -> dict[str, Any]:
         "value": run.value,
         "metrics": run.metrics,
         "seconds": run.seconds,
+        "code": run.code,
         "error": run.error,
     }

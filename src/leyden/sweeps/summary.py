@@ -29,7 +29,7 @@ CONFIDENCE = 0.95
 @dataclass(frozen=True)
 class Run:
     """One run: `settings` has the value of each key that some run's command names, and of `seed`; `value` is the
-    monitored one."""
+    monitored one, `code` the checksum of what it was trained by."""
 
     path: Path
     name: str
@@ -41,6 +41,7 @@ class Run:
     metrics: Mapping[str, float | None]
     seconds: float
     error: str | None
+    code: str | None
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,11 @@ class Summary:
     @property
     def name(self) -> str:
         return ", ".join(dict.fromkeys(run.name for run in self.runs))
+
+    @property
+    def codes(self) -> int:
+        """By how many states of the code the runs were trained."""
+        return len({run.code for run in self.runs if run.code})
 
     @property
     def best(self) -> Row | None:
@@ -207,7 +213,16 @@ def _run(path: Path, result: Mapping[str, Any], words: list[str], settings: Mapp
         metrics={name: _number(value) for name, value in metrics.items()} if isinstance(metrics, dict) else {},
         seconds=_number(result["seconds"]) or 0.0,
         error=None if error is None else " ".join(str(error).split()),
+        code=_code(path / "provenance.json"),
     )
+
+
+def _code(file: Path) -> str | None:
+    """None where it is not known."""
+    try:
+        return str(json.loads(file.read_bytes())["code"]["sha256"])
+    except (OSError, ValueError, RecursionError, LookupError, TypeError):
+        return None
 
 
 def _rows(runs: Sequence[Run], varied: Sequence[str], mode: str) -> list[Row]:

@@ -1,6 +1,7 @@
 """What all sweeps share: they run from their own copy of the code, begin no job twice, and say what they found."""
 
 import fcntl
+import os
 import sys
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
@@ -20,12 +21,13 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from leyden.config.app import HOME
 from leyden.config.explain import explain
 from leyden.config.targets import untrusted
 from leyden.errors import UserError
 from leyden.runs.folder import RunFolder
 from leyden.signals import Stop
-from leyden.sweeps.frozen import freeze, run_frozen
+from leyden.sweeps.frozen import freeze, run_frozen, tell_of_changes
 from leyden.sweeps.jobs import Job, key_of
 from leyden.sweeps.launcher import JobsElsewhere
 from leyden.sweeps.report_files import write
@@ -77,6 +79,8 @@ class SweepInFolder(Sweeper):
         self.check(overrides)
         (main,) = (part.path for part in self.config.hydra.runtime.config_sources if part.provider == "main")
         project = Path(urlparse(main).path).parent
+        if not (project / "train.py").is_file():
+            raise UserError(f"{project} has no train.py: a sweep runs a copy of it, of src/ and of configs/")
         freeze(project, RunFolder(self.folder), words)
         RunFolder(self.folder).write("multirun.yaml", OmegaConf.to_yaml(self.config))  # last: now it is a sweep
         run_frozen(project, self.folder, untrusted([*words, *self.config.hydra.overrides.hydra]))
@@ -134,6 +138,7 @@ class SweepInFolder(Sweeper):
 
     def conclude(self) -> None:
         """Say what the sweep has found, and keep it. Raises UserError where a job has failed."""
+        tell_of_changes(Path(os.environ[HOME]), RunFolder(self.folder))
         try:
             summary = summarize(self.folder)
         except UserError as error:  # experiments, say, that monitor different metrics

@@ -46,7 +46,8 @@ def said_of(summary: Summary) -> str:
         counts["not read"] = len(summary.damaged)
     each = ", ".join(f"{count:,} {status}" for status, count in counts.most_common())
     runs = "run" if counts.total() == 1 else "runs"
-    return f"{counts.total():,} {runs}: {each}; {sum(run.seconds for run in summary.runs):,.1f} s of training"
+    codes = f"; by {summary.codes} states of the code: sweep.csv says which" if summary.codes > 1 else ""
+    return f"{counts.total():,} {runs}: {each}; {sum(run.seconds for run in summary.runs):,.1f} s of training{codes}"
 
 
 def _row(row: Row, statuses: Sequence[str]) -> list[str]:

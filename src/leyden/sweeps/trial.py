@@ -1,10 +1,13 @@
 """What ties a run to a trial of a study: `trial.json` in its folder. Without it, the run is one like any other."""
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from leyden.config.app import HOME
+from leyden.config.targets import trusted_project
 from leyden.errors import UserError
 from leyden.runs.folder import RunFolder
 from leyden.runs.processes import is_first_process
@@ -34,11 +37,19 @@ def trial_of(run: RunFolder) -> dict[str, Any] | None:
 
 
 def storage_of(sweep: Path, url: str | None) -> "BaseStorage":
-    """Where the study of a sweep is kept. Raises what Optuna raises where it cannot be reached."""
+    """Where the study of a sweep is kept; the relative path of an sqlite database is the project's.
+
+    Raises what Optuna raises where it cannot be reached.
+    """
     from optuna.storages import JournalStorage, get_storage
     from optuna.storages.journal import JournalFileBackend
 
-    return JournalStorage(JournalFileBackend(str(sweep / JOURNAL))) if url is None else get_storage(url)
+    if url is None:
+        return JournalStorage(JournalFileBackend(str(sweep / JOURNAL)))
+    scheme, _, path = url.partition(":///")
+    if scheme == "sqlite" and path:
+        url = f"{scheme}:///{Path(os.environ.get(HOME, trusted_project())) / path}"
+    return get_storage(url)
 
 
 def pruner_of(run: RunFolder) -> Report | None:

@@ -41,12 +41,12 @@ def test_a_sweep_is_told_in_a_table_best_first(sweep: Path, monkeypatch: pytest.
 def test_the_csv_has_a_line_for_each_run(sweep: Path) -> None:
     called("report", str(sweep))
     assert (sweep / "sweep.csv").read_text() == (
-        "folder,status,optimizer.lr,seed,val/loss (best),val/loss,test/mse,seconds,error\n"
-        "0,finished,0.1,0,3.0,3.0,1.5,2.0,\n"
-        "1,finished,0.1,1,5.0,5.0,2.5,2.0,\n"
-        "2,finished,0.01,0,0.5,0.5,0.25,2.0,\n"
-        "3,finished,0.01,1,1.5,1.5,0.75,2.0,\n"
-        '4,failed,0.01,2,,,,0.5,"RuntimeError: a, ""b"" and c"\n'
+        "folder,status,optimizer.lr,seed,val/loss (best),val/loss,test/mse,seconds,code,error\n"
+        "0,finished,0.1,0,3.0,3.0,1.5,2.0,,\n"
+        "1,finished,0.1,1,5.0,5.0,2.5,2.0,,\n"
+        "2,finished,0.01,0,0.5,0.5,0.25,2.0,,\n"
+        "3,finished,0.01,1,1.5,1.5,0.75,2.0,,\n"
+        '4,failed,0.01,2,,,,0.5,,"RuntimeError: a, ""b"" and c"\n'
     )
 
 
@@ -88,6 +88,7 @@ def test_the_json_has_rows_and_runs_with_numbers_as_numbers(sweep: Path) -> None
         "value": 3.0,
         "metrics": {"val/loss": 3.0, "test/mse": 1.5},
         "seconds": 2.0,
+        "code": None,
         "error": None,
     }
     assert [(run["value"], run["error"]) for run in runs[3:]] == [(1.5, None), (None, ERROR)]
@@ -99,6 +100,16 @@ def test_the_json_has_rows_and_runs_with_numbers_as_numbers(sweep: Path) -> None
         "best": "python train.py optimizer.lr=0.01",
         "damaged": {"7": "it holds no result.json: its training never began"},
     }
+
+
+def test_runs_of_different_code_are_told_apart(sweep: Path) -> None:
+    for job, code in zip("01234", "aabbb", strict=True):
+        (sweep / job / "provenance.json").write_text(json.dumps({"code": {"sha256": code * 64}}))
+    said = called("report", str(sweep)).stdout
+    assert "8.5 s of training; by 2 states of the code: sweep.csv says which" in said
+    assert [line.split(",")[-2] for line in (sweep / "sweep.csv").read_text().splitlines()[1:4]] == 2 * [10 * "a"] + [
+        10 * "b"
+    ]
 
 
 def test_any_set_of_runs_is_told_and_written_where_output_says(tmp_path: Path) -> None:

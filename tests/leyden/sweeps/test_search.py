@@ -14,6 +14,7 @@ import pytest
 from conftest import PROJECT, Completed, called, command, train
 from omegaconf import OmegaConf
 
+from leyden.config.app import HOME
 from leyden.runs.folder import RunFolder
 
 optuna = pytest.importorskip("optuna", reason="sweep=optuna needs Optuna: pip install 'leyden[sweeps]'")
@@ -24,7 +25,7 @@ from optuna.storages.journal import JournalFileBackend  # noqa: E402
 
 from leyden.sweeps.space import space_of  # noqa: E402
 from leyden.sweeps.study import Study  # noqa: E402
-from leyden.sweeps.trial import pruner_of  # noqa: E402
+from leyden.sweeps.trial import pruner_of, storage_of  # noqa: E402
 
 RATE = "optimizer.lr=interval(1e-4,1e-1,log)"
 SIZE = "model.hidden_features=range(2,9)"
@@ -154,6 +155,12 @@ def test_several_objectives_several_workers_and_a_database(tmp_path: Path) -> No
     assert not (folder / "study.log").exists()
 
 
+def test_a_database_has_its_place_in_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HOME, str(tmp_path))
+    optuna.create_study(storage=storage_of(tmp_path / "sweep", "sqlite:///studies.db"), study_name="here")
+    assert optuna.get_all_study_names(f"sqlite:///{tmp_path}/studies.db") == ["here"]
+
+
 def study_in(folder: Path, configured: dict[str, str], **settings: Any) -> Study:
     sweep = {"n_trials": 30, "sampler": "tpe", "seed": 0, "pruner": "none", "objectives": None, "storage": None}
     config = {"name": "bowl", "monitor": {"metric": "val/loss", "mode": "min"}, "sweep": sweep | settings}
@@ -215,7 +222,7 @@ def test_the_report_says_what_mattered(unbroken: Path) -> None:
 
 BAD = [
     (["optimizer.lrr=interval(0,1)"], "optimizer.lrr: no such group or key, did you mean optimizer.lr?"),
-    (["optimizer.lr=choice()"], "empty choice is not legal"),
+    (["optimizer.lr=choice()"], "there is no value to choose from"),
     (["optimizer.lr=range(5,1)"], "optimizer.lr=range(5,1): there is no value to choose from"),
     (["optimizer.lr=interval(1,0)"], "optimizer.lr=interval(1,0): `low <= high` must hold"),
     ([RATE, "sweep.sampler=annealing"], "sweep.sampler=annealing: choose one of tpe, random, grid, cmaes, nsgaii"),
