@@ -66,6 +66,8 @@ def _train_or_go_on(words: Sequence[str], given: Mapping[str, str], project: Pat
     sys.argv = [str(project / "train.py"), *words]  # what Lightning may start further processes with
     for verb in ("resume", "join"):
         if verb in given:
+            if any(word in MULTIRUN for word in words):
+                raise UserError(f"{verb}= goes on with one run: leave -m out (sweep.resume=SWEEP goes on with a sweep)")
             others = [word for word in words if not word.startswith(f"{verb}=")]
             getattr(importlib.import_module("leyden.verbs.resume"), verb)(given[verb], others)
             return
@@ -78,6 +80,8 @@ def _train_or_go_on(words: Sequence[str], given: Mapping[str, str], project: Pat
         from leyden.sweeps.jobs import as_hydra_spells
 
         sys.path.append(str(Path(__file__).parent / "sweeps" / "plugins"))  # where Hydra finds those in configs/hydra/
+        if {"--help", "-h"} & set(words):
+            words = ["--help"]  # of lists of values Hydra would say that they are ambiguous
         if flags := [word for word in words if word.startswith(OTHER_CONFIGS)]:
             raise UserError(f"{flags[0]}: a sweep runs configs/train.yaml of its project, and no other config")
         words = [as_hydra_spells(word) for word in words]

@@ -40,6 +40,7 @@ BAD_INPUT = {
     "experimnt=xor": r"experimnt: no such group or key, did you mean experiment\?.*",
     "modle=simple_net": r"modle: no such group or key, did you mean model\?.*",
     "optimizer.lrr=1": r"optimizer\.lrr: no such group or key, did you mean optimizer\.lr\?.*",
+    "optimizer.momentum=0.9": r"optimizer\.momentum: no such group or key; optimizer=sgd has it .*",
     "data.batch_size=0": r"data \(lab\.data\.XORDataModule\): batch_size must be at least 1, not 0",
     "optimizer.lr=-1": r"optimizer \(torch\.optim\.Adam\): Invalid learning rate: -1",
     "model.hidden_activation=tanhh": r"model \(lab\.models\.SimpleNet\): no activation is called 'tanhh': .*",
@@ -141,7 +142,7 @@ def test_a_flag_may_stand_anywhere_and_paths_are_those_of_the_project(tmp_path: 
         (project / name).symlink_to(PROJECT / name)
     (project / "notebooks").mkdir()
     completed = command(
-        *("leyden", "train", "experiment=xor", "trainer.max_epochs=1", "-m", "seed=1,2"), cwd=project / "notebooks"
+        *("leyden", "train", "experiment=xor", "trainer.max_epochs=10", "-m", "seed=1,2"), cwd=project / "notebooks"
     )
     assert completed.returncode == 0, completed.stderr
     assert len(list(project.glob("logs/xor/sweeps/*/*/result.json"))) == 2

@@ -95,11 +95,21 @@ def explain_composition(error: HydraException, arguments: Sequence[str], configs
     if unknown := re.match(r"Could not override '([^']+)'", str(error)):
         key = unknown[1]
         others = [argument for argument in arguments if argument.split("=")[0] != key]
-        hint = did_you_mean(key, _valid_keys(others, configs))
+        hint = _option_with(key, configs) or did_you_mean(key, _valid_keys(others, configs))
         return UserError(
             f"{key}: no such group or key{hint} (a key that is meant to be new takes a plus sign: +{key}=...)"
         )
     return UserError(explain(error) or "")
+
+
+def _option_with(key: str, configs: Path) -> str:
+    """Which choice of the group has a key that the chosen one has not."""
+    group, _, rest = key.partition(".")
+    for file in sorted((configs / group).glob("*.yaml")) if rest else ():
+        config: Any = OmegaConf.to_container(OmegaConf.load(file))
+        if rest in full_keys(config.get(group, config)):
+            return f"; {group}={file.stem} has it"
+    return ""
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:

@@ -55,10 +55,10 @@ class KeepRunFolder(Callback):
         CLAIMED.add(run.path.absolute())
         (main,) = (source.path for source in config.hydra.runtime.config_sources if source.provider == "main")
         project = Path(urlparse(main).path).parent
-        run.write_provenance(provenance(project, list(config.hydra.overrides.task), config.get("seed")))
-        if patch := uncommitted_changes(project):
-            run.write("uncommitted.patch", patch)
-        with suppress(OmegaConfBaseException):  # what cannot be resolved is said when the training begins
+        with suppress(OSError, OmegaConfBaseException):  # said when the training begins, and fails at them, too
+            run.write_provenance(provenance(project, list(config.hydra.overrides.task), config.get("seed")))
+            if patch := uncommitted_changes(project):
+                run.write("uncommitted.patch", patch)
             Record(run, config.name, config.monitor)
             # Comes last: from here on the folder is a run, and goes on where it is killed.
             run.write_config(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))

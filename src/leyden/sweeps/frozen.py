@@ -15,20 +15,23 @@ from leyden.errors import UserError
 from leyden.runs.folder import RunFolder
 from leyden.runs.provenance import CODE, COPY, LOCK, code_checksum, provenance, uncommitted_changes
 from leyden.runs.safe_yaml import load_yaml
-from leyden.sweeps.jobs import key_of
+from leyden.sweeps.jobs import OURS, key_of
 
 
 def freeze(project: Path, sweep: RunFolder, words: Sequence[str]) -> None:
     """Keep in the folder of a sweep what all its jobs are made of."""
     copy = sweep.path / COPY
     copy.mkdir()
-    for path in (project / name for name in (*CODE, LOCK)):
-        if path.is_dir():
-            shutil.copytree(
-                path, copy / path.name, ignore=shutil.ignore_patterns("*.egg-info"), ignore_dangling_symlinks=True
-            )
-        elif path.is_file():
-            shutil.copy2(path, copy)
+    try:
+        for path in (project / name for name in (*CODE, LOCK)):
+            if path.is_dir():
+                shutil.copytree(
+                    path, copy / path.name, ignore=shutil.ignore_patterns("*.egg-info"), ignore_dangling_symlinks=True
+                )
+            elif path.is_file():
+                shutil.copy2(path, copy)
+    except shutil.Error as error:  # holds a reason for each file
+        raise UserError(f"{copy}: {error.args[0][0][2]}") from error
     sweep.write_provenance(provenance(project, ["-m", *words], None))
     if patch := uncommitted_changes(project):
         sweep.write("uncommitted.patch", patch)
@@ -60,6 +63,12 @@ def resumed_words(folder: str, project: Path, words: Sequence[str]) -> list[str]
     sweep = Path(folder)
     if not (sweep / "multirun.yaml").is_file():
         raise UserError(f"sweep.resume={folder}: no sweep is there; it would hold a multirun.yaml")
+    for word in words:
+        if key_of(word).split(".")[0].split("/")[0] not in (*OURS, "hydra", "targets"):
+            raise UserError(
+                f"{word}: would make other jobs than those of {folder}, which needs a sweep of its own; sweep.*, "
+                "launcher.*, hydra/launcher and hydra.launcher.* can be changed"
+            )
     if project != sweep.resolve() / COPY:
         tell_of_changes(project, RunFolder(sweep))
         run_frozen(project, sweep, words)

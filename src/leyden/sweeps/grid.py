@@ -25,7 +25,7 @@ class GridSweeper(SweepInFolder):
         print(f"{len(jobs)} jobs, of which {done} are done, in {RunFolder(self.folder)}", flush=True)
         for job in elsewhere:
             print(f"job {job.number} is left alone: another process trains it", flush=True)
-        missing = [job for job in missing if job not in elsewhere]
+        missing = sorted((job for job in missing if job not in elsewhere), key=lambda job: job.status() == "failed")
         self.launch(iter(missing), varied_in(overrides))
 
 

@@ -79,8 +79,10 @@ def key_of(word: str) -> str:
 def as_hydra_spells(word: str) -> str:
     """`interval(1e-4,1e-1,log)`, which one would expect to work, is tag(log,interval(1e-4,1e-1)) in Hydra's grammar.
 
-    Raises UserError for an empty choice, which Hydra fails on.
+    Raises UserError for an empty choice, which Hydra fails on, and for another third word.
     """
+    if wrong := re.search(r"\binterval\(([^(),]+),([^(),]+),\s*(?!log\s*\))([^(),]*)\)", word):
+        raise UserError(f"{word}: interval(low,high) or interval(low,high,log), not {wrong[0]}")
     if re.search(r"=\s*choice\(\s*\)", word):
         raise UserError(f"{word}: there is no value to choose from")
     return re.sub(r"\binterval\(([^(),]+),([^(),]+),\s*log\s*\)", r"tag(log,interval(\1,\2))", word)

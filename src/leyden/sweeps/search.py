@@ -37,7 +37,8 @@ class OptunaSweeper(SweepInFolder):
         print(f"{trials}, in {RunFolder(self.folder)}", flush=True)
         self.launch(iter(self.study.next_job, None), list(self.study.space.searched))
         if others := self.study.running():
-            print(f"{others} more in the hands of another process, or of a worker that it has left", flush=True)
+            trials = "trial is" if others == 1 else "trials are"
+            print(f"{others} {trials} still trained by another process of this search: its table will be the whole one")
 
     def study_of(self, overrides: Sequence[Override]) -> "Study":
         """Raises UserError for what cannot be searched, and where Optuna is missing."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import urlparse
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
@@ -38,7 +38,7 @@ NEEDED = {"slurm": "hydra_plugins.hydra_submitit_launcher", "ray": "ray"}  # by 
 
 
 class TooManyFailuresError(Exception):
-    """As many jobs have failed as may."""
+    """As many jobs have failed as may: the others have not begun."""
 
 
 class SweepInFolder(Sweeper):
@@ -57,8 +57,12 @@ class SweepInFolder(Sweeper):
             self.launcher: Launcher = Plugins.instance().instantiate_launcher(
                 hydra_context=hydra_context, task_function=task_function, config=config
             )
-        self.most_failures = 1 if config.sweep.fail_fast else config.sweep.max_failures
+            most: Any = config.sweep.max_failures
+            if most is not None and not (isinstance(most, int) and most > 0):
+                raise UserError(f"sweep.max_failures={most}: must be a whole number above 0, or null")
+        self.most_failures: int | None = 1 if config.sweep.fail_fast else most
         self.failures: dict[Job, str] = {}
+        self.has_value = False  # whether a job has logged what is monitored
 
     def sweep(self, arguments: list[str]) -> None:
         overrides = OverridesParser.create(self.hydra_context.config_loader).parse_overrides(arguments)
@@ -69,7 +73,10 @@ class SweepInFolder(Sweeper):
             try:
                 self.run(overrides)
             except TooManyFailuresError:
-                pass
+                limit = "fail_fast=true" if self.config.sweep.fail_fast else f"max_failures={self.most_failures}"
+                print(f"stopped by sweep.{limit}: resumed, the jobs that have not begun come first", flush=True)
+            except OSError as error:
+                raise UserError(f"{error.filename or self.folder}: {error.strerror}; {self.again} goes on") from error
             except Stop:
                 print(f"interrupted: {self.again} goes on", file=sys.stderr)
                 raise
@@ -127,14 +134,13 @@ class SweepInFolder(Sweeper):
                 raise TooManyFailuresError
             return
         result = job.run.result()
-        monitor, logged = result["monitor"], result["metrics"]
+        monitor = result["monitor"]
         value = "" if monitor["value"] is None else f": {monitor['name']} {monitor['value']:.6g}"
         print(f"job {job.number} {result['status']}{value} ({result['seconds']:,.1f} s)", flush=True)
-        stage = monitor["name"].split("/")[0]
-        if monitor["name"] not in logged and any(name.split("/")[0] == stage for name in logged):
-            raise UserError(
-                f"monitor.metric={monitor['name']} was not logged by {job.run}; it logged {', '.join(logged)}"
-            )
+        self.has_value |= monitor["value"] is not None
+        if not self.has_value:
+            logged = ", ".join(result["metrics"]) or "nothing"
+            raise UserError(f"monitor.metric={monitor['name']} was not logged by {job.run}; it logged {logged}")
 
     def conclude(self) -> None:
         """Say what the sweep has found, and keep it. Raises UserError where a job has failed."""

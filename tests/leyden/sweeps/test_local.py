@@ -40,7 +40,7 @@ def test_a_job_sees_its_own_gpu_alone(tmp_path: Path) -> None:
     words = (
         "experiment=xor",
         "seed=1,2,3,4",
-        "trainer.max_epochs=1",
+        "trainer.max_epochs=10",
         "model._target_=seen.SimpleNet",
         "targets=[lab,seen]",
     )

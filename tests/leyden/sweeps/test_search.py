@@ -224,6 +224,7 @@ BAD = [
     (["optimizer.lrr=interval(0,1)"], "optimizer.lrr: no such group or key, did you mean optimizer.lr?"),
     (["optimizer.lr=choice()"], "there is no value to choose from"),
     (["optimizer.lr=range(5,1)"], "optimizer.lr=range(5,1): there is no value to choose from"),
+    (["optimizer.lr=interval(1e-3,1,lin)"], "optimizer.lr=interval(1e-3,1,lin): interval(low,high) or interval(low,"),
     (["optimizer.lr=interval(1,0)"], "optimizer.lr=interval(1,0): `low <= high` must hold"),
     ([RATE, "sweep.sampler=annealing"], "sweep.sampler=annealing: choose one of tpe, random, grid, cmaes, nsgaii"),
     ([RATE, "sweep.pruner=roses"], "sweep.pruner=roses: choose one of none, median, hyperband"),

@@ -118,14 +118,14 @@ def test_a_killed_sweep_goes_on_with_the_code_that_it_began_with(whole: tuple[Pa
 
 
 @pytest.mark.parametrize(
-    ("limit", "statuses"),
+    ("limit", "statuses", "resumed"),
     [
-        ("sweep.fail_fast=true", ["failed"]),
-        ("sweep.max_failures=2", ["failed", "finished", "failed"]),
+        ("sweep.fail_fast=true", ["failed"], ["failed", "finished", "failed"]),
+        ("sweep.max_failures=2", ["failed", "finished", "failed"], ["failed", "finished", "failed", "finished"]),
     ],
 )
 def test_a_sweep_stops_at_so_many_failures_and_says_what_it_has(
-    limit: str, statuses: list[str], tmp_path: Path
+    limit: str, statuses: list[str], resumed: list[str], tmp_path: Path
 ) -> None:
     rates = "optimizer.lr=-1,0.1,-2,0.01"
     completed = train("-m", "experiment=xor", "trainer.max_epochs=10", rates, limit, f"paths.log_dir={tmp_path}")
@@ -138,6 +138,9 @@ def test_a_sweep_stops_at_so_many_failures_and_says_what_it_has(
     again = f"python train.py sweep.resume={name} runs again what is not done"
     assert completed.stderr == f"error: {failed} job{'s' * (failed > 1)} failed; {again}\n"
     assert f"{name}/0: optimizer (torch.optim.Adam): Invalid learning rate: -1" in completed.stdout
+    assert f"stopped by {limit}: resumed, the jobs that have not begun come first" in completed.stdout
+    assert train(f"sweep.resume={sweep}").returncode == 1
+    assert [result(sweep / job)["status"] for job in begun(sweep)] == resumed
     assert (sweep / "sweep.html").is_file()
 
 
@@ -149,6 +152,9 @@ def test_a_sweep_stops_at_so_many_failures_and_says_what_it_has(
         ("optimizer.lr=choice()", "optimizer.lr=choice(): there is no value to choose from", 0),
         ("optimizer.lr=interval(0,1)", "optimizer.lr=interval(0,1): an interval has no end of values", 0),
         ("--cfg=job", "--cfg: shows the config of one run, not of a sweep: leave -m out", 0),
+        ("sweep.max_failures=0", "sweep.max_failures=0: must be a whole number above 0, or null", 0),
+        ("resume=logs", "resume= goes on with one run: leave -m out", 0),
+        ("trainer.check_val_every_n_epoch=99", "monitor.metric=val/loss was not logged by ", 1),
         ("monitor.metric=val/los", "monitor.metric=val/los was not logged by ", 1),
     ],
 )
@@ -211,7 +217,7 @@ def test_a_worker_that_dies_takes_one_job_with_it(tmp_path: Path) -> None:
         "            os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     words = "model._target_=deadly.SimpleNet", "targets=[lab,deadly]", "model.hidden_features=3,4,5", "seed=1"
-    more = "trainer.max_epochs=2", "hydra/launcher=local", "launcher.workers=1", f"paths.log_dir={tmp_path}/logs"
+    more = "trainer.max_epochs=10", "hydra/launcher=local", "launcher.workers=1", f"paths.log_dir={tmp_path}/logs"
     completed = train("-m", "experiment=xor", *words, *more, PYTHONPATH=str(tmp_path))
     sweep = only_folder(tmp_path / "logs" / "xor" / "sweeps")
     assert completed.returncode == 1
@@ -234,7 +240,7 @@ def test_fifty_jobs_in_one_process_leave_it_as_it_was(tmp_path: Path) -> None:
 
 def test_a_folder_of_any_name_and_words_that_need_quotes(tmp_path: Path) -> None:
     folder = tmp_path / "Dropbox (Uni), it's [mine]"
-    words = "experiment=xor", "optimizer.lr=0.1,0.2", "trainer.max_epochs=2", "~logger", "name='x ${seed}'"
+    words = "experiment=xor", "optimizer.lr=0.1,0.2", "trainer.max_epochs=10", "~logger", "name='x ${seed}'"
     completed = train("-m", *words, f"paths.log_dir='{str(folder).replace(chr(39), chr(92) + chr(39))}'")
     assert completed.returncode == 0, completed.stderr
     sweep = only_folder(folder / "x 0" / "sweeps")
@@ -259,12 +265,13 @@ def test_a_job_that_another_process_still_trains_is_left_alone(whole: tuple[Path
 
 
 def test_a_sweep_goes_on_under_another_launcher_and_other_configs_are_refused(tmp_path: Path) -> None:
-    words = "experiment=xor", "seed=1,2", "trainer.max_epochs=1", "hydra/launcher=local", "hydra.launcher.workers=1"
+    words = "experiment=xor", "seed=1,2", "trainer.max_epochs=10", "hydra/launcher=local", "hydra.launcher.workers=1"
     completed = train("-m", *words, f"paths.log_dir={tmp_path}")
     assert completed.returncode == 0, completed.stderr
     sweep = only_folder(tmp_path / "xor" / "sweeps")
     again = train(f"sweep.resume={sweep}", "hydra/launcher=basic")
     assert again.returncode == 0, again.stderr
+    assert called("train", f"sweep.resume={sweep}", "seed=3").stderr.startswith("error: seed=3: would make other jobs ")
     assert called("train", "-m", "--config-name=other", "seed=1,2").stderr == (
         "error: --config-name=other: a sweep runs configs/train.yaml of its project, and no other config\n"
     )

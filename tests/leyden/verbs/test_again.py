@@ -221,7 +221,7 @@ def test_a_run_that_was_moved_goes_on_with_the_best_value_that_it_had(xor_40: Pa
 def test_a_sweep_into_a_folder_that_is_taken_leaves_it_alone(tmp_path: Path) -> None:
     for _ in range(2):
         completed = train(
-            *("-m", "experiment=xor", "seed=1,2", "trainer.max_epochs=1", f"hydra.sweep.dir='{tmp_path}/a sweep'")
+            *("-m", "experiment=xor", "seed=1,2", "trainer.max_epochs=10", f"hydra.sweep.dir='{tmp_path}/a sweep'")
         )
         assert completed.returncode == 0, completed.stderr
     jobs = sorted(str(file.parent.relative_to(tmp_path)) for file in tmp_path.glob("*/*/result.json"))
