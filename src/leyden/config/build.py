@@ -3,6 +3,7 @@
 import functools
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer, seed_everything
+from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from omegaconf import DictConfig, OmegaConf
 
@@ -20,6 +22,7 @@ from leyden.errors import UserError
 from leyden.training import SupervisedModule
 from leyden.training.checkpoint_io import DurableCheckpointIO
 
+NOTHING = nullcontext()
 REFUSALS = (ValueError, TypeError, OSError, ImportError, MisconfigurationException)
 
 
@@ -104,10 +107,19 @@ def build_trainer(config: DictConfig, **arguments: Any) -> Trainer:
     if os.environ.get("SLURM_NTASKS") == "1" and not TorchElasticEnvironment.detect():
         # Lightning takes any process of SLURM's for one of many; of one task, it has to start the others itself.
         arguments = {"plugins": LightningEnvironment()} | arguments
+    if config.trainer.get("profiler") is None:
+        arguments = {"profiler": NoProfiler()} | arguments
     trainer: Trainer = build(config, "trainer", **arguments)
     if isinstance(trainer.strategy, SingleDeviceStrategy | DDPStrategy):  # others shard what they save
         trainer.strategy.checkpoint_io = DurableCheckpointIO()
     return trainer
+
+
+class NoProfiler(PassThroughProfiler):
+    """Lightning's own profiler of nothing makes two generators in every one of twenty places of a step."""
+
+    def profile(self, action_name: str) -> AbstractContextManager[None]:  # type: ignore[override]
+        return NOTHING
 
 
 def _refused(config: DictConfig, key: str, cause: Exception, group: str = "") -> UserError:

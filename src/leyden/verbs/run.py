@@ -64,6 +64,7 @@ class Run(Callback):
             logger.log_hyperparams(self._compared(pl_module))  # before Lightning logs the model's alone
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # Lightning's 1 has every optimizer step ask NVML for GPUs
         if self.resumed and isinstance(pl_module, SupervisedModule):
             self._retune(trainer)
         self.continue_curves(trainer)
