@@ -146,8 +146,9 @@ class TensorDataModule(LightningDataModule):
         overfitting = self.trainer is not None and self.trainer.overfit_batches > 0  # type: ignore[attr-defined]
         return self._loader("train", self.batch_size, shuffle=not overfitting)
 
-    def val_dataloader(self) -> TensorLoader:
-        return self._loader("val", self.eval_batch_size)
+    def val_dataloader(self) -> TensorLoader | list[Any]:
+        loader = self._loader("val", self.eval_batch_size)
+        return loader if len(loader) else []  # of an empty loader Lightning would warn
 
     def test_dataloader(self) -> TensorLoader:
         return self._loader("test", self.eval_batch_size)
@@ -157,7 +158,7 @@ class TensorDataModule(LightningDataModule):
         tensors: Tensors = getattr(self.splits, split)
         if self.trainer is None:
             return TensorLoader(tensors, batch_size, shuffle=shuffle, seed=self.seed)
-        if len(tensors[0]) < self.trainer.world_size:
+        if 0 < len(tensors[0]) < self.trainer.world_size:
             raise UserError(
                 f"{split} has {len(tensors[0])} samples for {self.trainer.world_size} processes: "
                 f"trainer.devices can be {len(tensors[0])} at most"

@@ -57,7 +57,17 @@ def test_convolutions_begin_by_passing_their_inputs_on() -> None:
     [
         (SimpleNet, {"hidden_features": 7, "hidden_activation": "tanh"}),
         (MLPRegressor, {"hidden_sizes": [6, 5], "activation": "relu"}),
-        (CifarCNN, {"widths": [8, 8, 8], "classes": 3, "label_smoothing": 0.1}),
+        (
+            CifarCNN,
+            {
+                "widths": [8, 8, 8],
+                "classes": 3,
+                "label_smoothing": 0.1,
+                "whiten_epochs": 2,
+                "norm_scales": False,
+                "views": "mirror",
+            },
+        ),
     ],
 )
 def test_hyperparameters_are_what_the_model_was_built_from(model: type, arguments: dict[str, object]) -> None:
