@@ -146,9 +146,8 @@ class TensorDataModule(LightningDataModule):
         overfitting = self.trainer is not None and self.trainer.overfit_batches > 0  # type: ignore[attr-defined]
         return self._loader("train", self.batch_size, shuffle=not overfitting)
 
-    def val_dataloader(self) -> TensorLoader | list[Any]:
-        loader = self._loader("val", self.eval_batch_size)
-        return loader if len(loader) else []  # of an empty loader Lightning would warn
+    def val_dataloader(self) -> TensorLoader:
+        return self._loader("val", self.eval_batch_size)
 
     def test_dataloader(self) -> TensorLoader:
         return self._loader("test", self.eval_batch_size)
