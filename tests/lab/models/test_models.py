@@ -88,3 +88,19 @@ def test_whitening_is_set_from_the_images_once(tiny_cifar: Path, tmp_path: Path)
     assert not torch.allclose(first, random)
     model.whiten.weight.mul_(2)  # as if it came from another checkpoint
     assert torch.equal(fit(model), 2 * first)
+
+
+def test_views_are_for_evaluation_and_must_have_a_name_that_is_known() -> None:
+    model = CifarCNN(widths=[8, 8, 8], views="mirror")
+    images = torch.randn(2, 3, 32, 32)
+    assert not torch.allclose(model(images), model(images.flip(-1)), atol=1e-3)
+    model.eval()
+    assert torch.allclose(model(images), model(images.flip(-1)), atol=1e-5)
+    with pytest.raises(ValueError, match=r"^views=all: choose one of none, mirror, mirror_shift$"):
+        CifarCNN(views="all")
+
+
+def test_without_scales_batch_norm_learns_its_biases_alone() -> None:
+    learnt = [name for name, weight in CifarCNN(norm_scales=False).groups.named_parameters() if weight.requires_grad]
+    assert len(learnt) == 12
+    assert sum(name.endswith("bias") for name in learnt) == 6
