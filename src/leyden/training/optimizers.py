@@ -22,6 +22,7 @@ class Muon(Optimizer):
     make a step orthogonal, are Muon's alone; these compute in bfloat16.
 
     From Keller Jordan, https://kellerjordan.github.io/posts/muon/ and https://github.com/KellerJordan/cifar10-airbench.
+    Raises ValueError for a scale that is not above 0.
     """
 
     def __init__(
@@ -36,6 +37,8 @@ class Muon(Optimizer):
         bias_scale: float = 1.0,
         sgd_momentum: float = 0.85,
     ) -> None:
+        if min(head_scale, bias_scale) <= 0:
+            raise ValueError(f"head_scale and bias_scale must be above 0, not {head_scale} and {bias_scale}")
         params = list(params)
         matrices = [parameter for parameter in params if parameter.ndim > 1]
         parts = {

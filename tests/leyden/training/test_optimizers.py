@@ -113,3 +113,8 @@ def test_what_is_saved_goes_on_to_the_same_weights() -> None:
 def test_a_model_of_one_matrix_has_a_head_alone() -> None:
     optimizer = Muon(nn.Linear(3, 2).parameters())
     assert [group["part"] for group in optimizer.param_groups] == ["head", "vectors"]
+
+
+def test_a_scale_that_would_stand_still_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^head_scale and bias_scale must be above 0, not 1.0 and 0.0$"):
+        Muon(nn.Linear(3, 2).parameters(), bias_scale=0.0)
