@@ -1,12 +1,13 @@
 """`experiment=cifar10_fast` as it is, on a few images of no real thing and with few filters."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import called, only_folder
+from conftest import called, command, only_folder
 
 SMALL = ("trainer.precision=32-true", "model.widths=[8,8,8]", "data.batch_size=400")  # six steps an epoch
 
@@ -67,3 +68,15 @@ def test_evaluated_again_it_answers_the_same(whole: Path) -> None:
     assert called("evaluate", str(whole)).returncode == 0
     metrics = json.loads((whole / "evaluation.json").read_text())["metrics"]
     assert metrics == {name: value for name, value in result(whole)["metrics"].items() if name.startswith("test/")}
+
+
+def test_the_raw_loop_of_the_benchmark_trains_the_same_and_without_a_gpu_nothing_is_measured(tiny_cifar: Path) -> None:
+    script = "python", "scripts/benchmarks/cifar10_record.py"
+    if not torch.cuda.is_available():
+        completed = command(*script)
+        assert (completed.returncode, completed.stdout) == (0, "not measured: no GPU\n")
+    short = "trainer.max_epochs=4", "trainer.check_val_every_n_epoch=4"
+    completed = command(*script, "--device=cpu", "--runs=0", *SMALL, *short, LEYDEN_DATA_DIR=str(tiny_cifar))
+    assert completed.returncode == 0, completed.stderr
+    raw, trainer = re.findall(r"s ([\d.]+)%", completed.stdout)
+    assert raw == trainer
