@@ -115,8 +115,11 @@ def test_a_tenth_of_the_real_images_seen_once_teaches_three_answers_of_ten(real_
 @pytest.mark.slow
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_the_command_reaches_the_known_answer(experiment: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    if (on_gpu := experiment == "cifar10_fast") and not torch.cuda.is_available():
+        pytest.skip("needs a GPU")
     data_dir = request.getfixturevalue("real_cifar") if experiment.startswith("cifar10") else tmp_path
-    completed = train(f"experiment={experiment}", f"paths.data_dir={data_dir}", f"paths.log_dir={tmp_path}")
+    device = "trainer=gpu" if on_gpu else "trainer=cpu"
+    completed = train(f"experiment={experiment}", device, f"paths.data_dir={data_dir}", f"paths.log_dir={tmp_path}")
     assert completed.returncode == 0, completed.stderr
     assert completed.stdout.count(": as known") == len(expected(experiment))
     assert "NOT reached" not in completed.stdout

@@ -10,12 +10,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torchvision.datasets import CIFAR10
 
-from leyden.training import Splits, TensorDataModule
-from leyden.training.augment import Standardize, random_flip, random_shift
+from leyden.training import Splits, TensorDataModule, TensorLoader
+from leyden.training.augment import Standardize, flip_half, random_flip, random_shift
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 MEAN = (0.4914, 0.4822, 0.4465)
 STD = (0.2470, 0.2435, 0.2616)
+FLIPS = ("random", "alternating", "none")
 
 
 class CIFAR10DataModule(TensorDataModule):
@@ -23,10 +24,11 @@ class CIFAR10DataModule(TensorDataModule):
 
     They are read from `<data_dir>/cifar10.safetensors` with the tensors `train_images`, `train_labels`, `test_images`
     and `test_labels`. Where that file is not, torchvision downloads and checks the official archive (170 MB), and the
-    file is made of it once. The last `val_images` training images are held out for validation.
+    file is made of it once. The last `val_images` training images are held out for validation; with 0 there is none.
+    `flip` mirrors images at random, or, alternating, each of them in every other epoch.
 
     Raises FileNotFoundError where there is neither the file nor a network, ValueError for a file that is none of
-    CIFAR-10.
+    CIFAR-10 and for a `flip` that it does not know.
     """
 
     class_names = CLASSES
@@ -37,14 +39,17 @@ class CIFAR10DataModule(TensorDataModule):
         batch_size: int = 250,
         val_images: int = 2000,
         shift: int = 2,
-        flip: bool = True,
+        flip: str | bool = "random",
         seed: int = 0,
+        eval_batch_size: int = 1000,
     ) -> None:
-        super().__init__(batch_size, seed)
+        super().__init__(batch_size, seed, eval_batch_size)
         self.file = Path(data_dir) / "cifar10.safetensors"
         self.val_images = val_images
         self.shift = shift
-        self.flip = flip
+        if not isinstance(flip, bool) and flip not in FLIPS:
+            raise ValueError(f"flip={flip}: choose one of {', '.join(FLIPS)}")
+        self.flip = flip if isinstance(flip, str) else "random" if flip else "none"  # earlier runs say true or false
         self.normalize = Standardize(torch.tensor(MEAN), torch.tensor(STD))
 
     def prepare_data(self) -> None:
@@ -62,9 +67,18 @@ class CIFAR10DataModule(TensorDataModule):
         test = tensors["test_images"], tensors["test_labels"]
         return Splits((images[:cut], labels[:cut]), (images[cut:], labels[cut:]), test)
 
+    def train_dataloader(self) -> TensorLoader:
+        loader = super().train_dataloader()
+        if self.flip == "alternating":
+            images, *others = loader.tensors
+            loader.tensors = flip_half(images, self.seed), *others
+        return loader
+
     def augment(self, inputs: Tensor) -> Tensor:
-        if self.flip:
+        if self.flip == "random":
             inputs = random_flip(inputs)
+        elif self.flip == "alternating" and self.trainer is not None and self.trainer.current_epoch % 2:
+            inputs = inputs.flip(-1)
         return random_shift(inputs, self.shift) if self.shift else inputs
 
 

@@ -27,13 +27,13 @@ class WhiteningConv(nn.Conv2d):
     Its filters are the eigenvectors of the covariance of `kernel_size` x `kernel_size` patches, each also negated, so
     that `channels` inputs give 2 * channels * kernel_size² outputs. From David Page,
     https://myrtle.ai/learn/how-to-train-your-resnet/, and Keller Jordan, https://arxiv.org/abs/2404.00498. `fitted`
-    tells whether they are set; it is saved with them.
+    tells whether they are set; it is saved with them. A `bias`, where there is one, is trained.
     """
 
     fitted: Tensor
 
-    def __init__(self, channels: int, kernel_size: int = 2) -> None:
-        super().__init__(channels, 2 * channels * kernel_size**2, kernel_size, bias=False)
+    def __init__(self, channels: int, kernel_size: int = 2, bias: bool = False) -> None:
+        super().__init__(channels, 2 * channels * kernel_size**2, kernel_size, bias=bias)
         self.weight.requires_grad_(False)
         self.register_buffer("fitted", torch.tensor(False))
 

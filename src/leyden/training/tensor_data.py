@@ -157,7 +157,7 @@ class TensorDataModule(LightningDataModule):
         tensors: Tensors = getattr(self.splits, split)
         if self.trainer is None:
             return TensorLoader(tensors, batch_size, shuffle=shuffle, seed=self.seed)
-        if len(tensors[0]) < self.trainer.world_size:
+        if 0 < len(tensors[0]) < self.trainer.world_size:
             raise UserError(
                 f"{split} has {len(tensors[0])} samples for {self.trainer.world_size} processes: "
                 f"trainer.devices can be {len(tensors[0])} at most"

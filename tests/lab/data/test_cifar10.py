@@ -5,6 +5,7 @@ import tarfile
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from threading import Thread
 
@@ -12,6 +13,8 @@ import numpy as np
 import pytest
 import torch
 from conftest import tiny_images
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.demos.boring_classes import BoringModel
 from safetensors.torch import load_file, save_file
 from torchvision.datasets import CIFAR10
 
@@ -104,6 +107,45 @@ def test_a_file_of_something_else_is_named(content: str, tmp_path: Path) -> None
 def test_at_least_one_image_is_left_to_train_on(tiny_cifar: Path) -> None:
     with pytest.raises(UserError, match="val_images=2400 leaves none of the 2400 training images to train on"):
         CIFAR10DataModule(tiny_cifar, val_images=2400).setup()
+
+
+def seen(data: CIFAR10DataModule, epochs: int) -> torch.Tensor:
+    """The images of each epoch as training sees them, in their own order: [epochs, N, 3, 32, 32]."""
+    data.normalize = None
+    epoch_images = torch.empty(epochs, 2400, 3, 32, 32, dtype=torch.uint8)
+
+    class Keep(Callback):
+        def on_train_batch_start(self, trainer: Trainer, pl_module: object, batch: tuple, batch_idx: int) -> None:
+            epoch_images[trainer.current_epoch, trainer.train_dataloader.indices] = batch[0]
+
+    class Untaught(BoringModel):
+        def training_step(self, batch: object, batch_idx: int) -> None:
+            return None
+
+    arguments = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    trainer = Trainer(accelerator="cpu", max_epochs=epochs, limit_val_batches=0, callbacks=[Keep()], **arguments)
+    trainer.fit(Untaught(), datamodule=data)
+    return epoch_images
+
+
+def test_an_alternating_flip_mirrors_each_image_in_every_other_epoch(tiny_cifar: Path) -> None:
+    original = read(tiny_cifar / "cifar10.safetensors")["train_images"]
+    runs = [
+        seen(CIFAR10DataModule(tiny_cifar, 600, val_images=0, shift=0, flip="alternating", seed=seed), epochs)
+        for seed, epochs in ((0, 4), (0, 2), (1, 1))
+    ]
+    mirrored = [(run == original.flip(-1)).flatten(2).all(2) for run in runs]
+    assert torch.equal(mirrored[0], ~(runs[0] == original).flatten(2).all(2))
+    assert all(torch.equal(now, ~before) for before, now in pairwise(mirrored[0]))
+    assert torch.equal(mirrored[0][:2], mirrored[1])
+    assert all(1100 < int(which[0].sum()) < 1300 for which in mirrored)
+    assert not torch.equal(mirrored[0][0], mirrored[2][0])
+
+
+def test_what_earlier_runs_say_of_flips_is_understood() -> None:
+    assert [CIFAR10DataModule(flip=flip).flip for flip in (True, False)] == ["random", "none"]
+    with pytest.raises(ValueError, match=r"^flip=sometimes: choose one of random, alternating, none$"):
+        CIFAR10DataModule(flip="sometimes")
 
 
 def test_the_real_images_have_the_mean_and_deviation_that_they_are_normalised_by(real_cifar: Path) -> None:

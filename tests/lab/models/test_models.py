@@ -57,7 +57,17 @@ def test_convolutions_begin_by_passing_their_inputs_on() -> None:
     [
         (SimpleNet, {"hidden_features": 7, "hidden_activation": "tanh"}),
         (MLPRegressor, {"hidden_sizes": [6, 5], "activation": "relu"}),
-        (CifarCNN, {"widths": [8, 8, 8], "classes": 3, "label_smoothing": 0.1}),
+        (
+            CifarCNN,
+            {
+                "widths": [8, 8, 8],
+                "classes": 3,
+                "label_smoothing": 0.1,
+                "whiten_epochs": 2,
+                "norm_scales": False,
+                "views": "mirror",
+            },
+        ),
     ],
 )
 def test_hyperparameters_are_what_the_model_was_built_from(model: type, arguments: dict[str, object]) -> None:
@@ -78,3 +88,19 @@ def test_whitening_is_set_from_the_images_once(tiny_cifar: Path, tmp_path: Path)
     assert not torch.allclose(first, random)
     model.whiten.weight.mul_(2)  # as if it came from another checkpoint
     assert torch.equal(fit(model), 2 * first)
+
+
+def test_views_are_for_evaluation_and_must_have_a_name_that_is_known() -> None:
+    model = CifarCNN(widths=[8, 8, 8], views="mirror")
+    images = torch.randn(2, 3, 32, 32)
+    assert not torch.allclose(model(images), model(images.flip(-1)), atol=1e-3)
+    model.eval()
+    assert torch.allclose(model(images), model(images.flip(-1)), atol=1e-5)
+    with pytest.raises(ValueError, match=r"^views=all: choose one of none, mirror, mirror_shift$"):
+        CifarCNN(views="all")
+
+
+def test_without_scales_batch_norm_learns_its_biases_alone() -> None:
+    learnt = [name for name, weight in CifarCNN(norm_scales=False).groups.named_parameters() if weight.requires_grad]
+    assert len(learnt) == 12
+    assert sum(name.endswith("bias") for name in learnt) == 6
