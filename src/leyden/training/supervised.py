@@ -1,12 +1,13 @@
 """What models that learn targets from inputs share: their steps, metrics, optimizer and scheduler."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.plugins import MixedPrecision
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
@@ -15,7 +16,7 @@ from torchmetrics import Metric
 from leyden.errors import UserError
 from leyden.training.metrics import EpochMetrics
 
-OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+OptimizerFactory = Callable[..., Optimizer]  # of the parameters
 SchedulerFactory = Callable[..., Any]
 
 
@@ -95,7 +96,11 @@ class SupervisedModule(LightningModule):
                 parameter.grad = None
 
     def configure_optimizers(self) -> Any:
-        optimizer = self.make_optimizer([parameter for parameter in self.parameters() if parameter.requires_grad])
+        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        optimizer = self.make_optimizer(trained)
+        clips_mixed = self.trainer.gradient_clip_val and isinstance(self.trainer.precision_plugin, MixedPrecision)
+        if clips_mixed and optimizer.defaults.get("fused"):
+            optimizer = self.make_optimizer(trained, fused=False)  # Lightning clips no gradients for a fused one
         if self.make_scheduler is None:
             return optimizer
         total_steps = inspect.signature(self.make_scheduler).parameters.get("total_steps")
