@@ -45,3 +45,10 @@ def write_sweep(folder: Path, jobs: Sequence[tuple[Sequence[str], float | None]]
         write_run(folder / str(number), words, value)
     (folder / "multirun.yaml").write_text("")
     return folder
+
+
+def begun(sweep: Path, *words: str, **settings: Any) -> Path:
+    """A sweep that knows its command and its settings."""
+    plan = {"sweep": settings, "hydra": {"overrides": {"task": words}}}
+    (sweep / "multirun.yaml").write_text(json.dumps(plan))
+    return sweep
