@@ -15,7 +15,7 @@ Figure = tuple[list[dict[str, Any]], dict[str, Any]]  # traces and layout; texts
 WIDE = 10  # values that span this factor stand on a logarithmic axis
 WIDE_METRIC = 20  # an accuracy that has grown from 0.1 to 1 does not
 POINTS = 20_000  # of all learning curves together: more would make the page slow
-NAMED = 12  # rows that a legend can name
+NAMED = 10  # rows that a legend has place for
 LEGEND = 50  # characters of such a name: with longer ones there is no legend, which would leave no place for the curves
 MARKED = 8  # values: each of so few has its own tick
 JOINED = 30  # values: the means of more, drawn at random most likely, are not joined by a line
@@ -44,7 +44,7 @@ class Axis:
         if self.kind == "category":
             return layout | {"categoryarray": [escape(name) for name in self.names]}
         marks = {"tickvals": self.marks, "ticktext": [shown(mark) for mark in self.marks]} if self.marks else {}
-        return layout | {"exponentformat": "e"} | marks
+        return layout | {"exponentformat": "e", "minorloglabels": "complete"} | marks
 
     def dimension(self, values: Sequence[Any]) -> dict[str, Any]:
         """The same for parallel coordinates, which know numbers alone."""
