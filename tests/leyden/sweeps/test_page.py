@@ -1,6 +1,5 @@
 """The page as a real browser shows it."""
 
-import json
 import re
 import shutil
 import subprocess
@@ -8,8 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import called
-from optuna.distributions import CategoricalDistribution, FloatDistribution, distribution_to_json
-from run_folders import begun, write_run
+from run_folders import as_trial, begun, write_run
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -65,15 +63,15 @@ def test_a_browser_draws_every_figure_of_a_sweep(tmp_path: Path) -> None:
 @pytest.mark.parametrize("count", [9, 11])
 def test_a_browser_draws_a_search_for_two_objectives(tmp_path: Path, count: int) -> None:
     """Its rates are drawn evenly in the logarithm; its model comes out as one, and yet was searched."""
+    kinds = pytest.importorskip("optuna.distributions")
     objectives = {"val/loss": "min", "val/accuracy": "max"}
-    space = {"optimizer.lr": FloatDistribution(1e-5, 2e-4, log=True), "model": CategoricalDistribution(["mlp", "cnn"])}
+    space = {"optimizer.lr": kinds.FloatDistribution(1e-5, 2e-4, log=True)}
+    space |= {"model": kinds.CategoricalDistribution(["mlp", "cnn"])}
     for number in range(count):
         values = {"optimizer.lr": (number + 1) / 1e5, "model": "mlp"}
         words = [f"{key}={value}" for key, value in values.items()]
         reached = {"val/loss": float(number), "val/accuracy": 0.1 * min(number, 3), "test/mse": 1.0}
-        run = write_run(tmp_path / str(number), words, 0.0, [2.0, 1.0], metrics=reached)
-        described = {key: distribution_to_json(each) for key, each in space.items()}
-        (run / "trial.json").write_text(json.dumps({"study": "x", "values": values, "space": described}))
+        as_trial(write_run(tmp_path / str(number), words, 0.0, [2.0, 1.0], metrics=reached), values, space)
     settings = {"n_trials": 20, "sampler": "nsgaii", "objectives": objectives}
     begun(tmp_path, "optimizer.lr=tag(log,interval(1e-5,2e-4))", "model=mlp,cnn", **settings)
     called("report", str(tmp_path))
