@@ -45,3 +45,18 @@ def write_sweep(folder: Path, jobs: Sequence[tuple[Sequence[str], float | None]]
         write_run(folder / str(number), words, value)
     (folder / "multirun.yaml").write_text("")
     return folder
+
+
+def begun(sweep: Path, *words: str, **settings: Any) -> Path:
+    """A sweep that knows its command and its settings."""
+    plan = {"sweep": settings, "hydra": {"overrides": {"task": words}}}
+    (sweep / "multirun.yaml").write_text(json.dumps(plan))
+    return sweep
+
+
+def as_trial(run: Path, values: Mapping[str, Any], space: Mapping[str, Any]) -> None:
+    """Make a run a trial of a search in a space of Optuna's distributions."""
+    from optuna.distributions import distribution_to_json
+
+    described = {key: distribution_to_json(space[key]) for key in values}
+    (run / "trial.json").write_text(json.dumps({"study": "x", "values": values, "space": described}))

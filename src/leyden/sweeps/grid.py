@@ -5,9 +5,8 @@ from itertools import product
 
 from hydra.core.override_parser.types import Override
 
-from leyden.errors import UserError
 from leyden.runs.folder import RunFolder
-from leyden.sweeps.jobs import DONE, numbered, varied_in
+from leyden.sweeps.jobs import DONE, numbered, values_of, varied_in
 from leyden.sweeps.sweeper import SweepInFolder
 
 
@@ -31,16 +30,4 @@ class GridSweeper(SweepInFolder):
 
 def points(overrides: Sequence[Override]) -> list[list[str]]:
     """The words of each. Raises UserError for a range without steps, and for a list without values."""
-    values: dict[str, list[str]] = {}
-    for override in overrides:
-        key = override.get_key_element()
-        if not override.is_sweep_override():
-            word = f"{key}={override.get_value_element_as_str()}"
-            values[key] = [str(override.input_line) if override.is_delete() else word]
-        elif not override.is_discrete_sweep():
-            raise UserError(f"{override.input_line}: an interval has no end of values; sweep=optuna searches in it")
-        else:
-            values[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
-        if not values[key]:
-            raise UserError(f"{override.input_line}: there is no value to choose from")
-    return [list(words) for words in dict.fromkeys(product(*values.values()))]
+    return [list(words) for words in product(*values_of(overrides).values())]

@@ -3,19 +3,17 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from omegaconf import OmegaConf
 
 from leyden.errors import UserError
 from leyden.runs.folder import RunFolder
-from leyden.runs.safe_yaml import load_yaml
 
 OURS = ("sweep", "launcher")  # keys that say how a sweep is run: no job's own config depends on them
 DONE = ("finished", "pruned")
+MOST = 100_000  # values of a key
 
 
 @dataclass(frozen=True)
@@ -46,26 +44,32 @@ class Job:
             return str(error)
 
 
-def apart(run: RunFolder) -> dict[str, str]:
-    """What sets a job of a sweep apart from the others: the values of its command that vary, by their keys.
-
-    Nothing for a run that is no job of a sweep.
-    """
-    file = run.path.parent / "multirun.yaml"
-    if not file.is_file():
-        return {}
-    sweep = load_yaml(file)
-    space = OmegaConf.select(sweep, "sweep.space") or {}
-    task: list[str] = OmegaConf.to_container(sweep.hydra.overrides.task)  # type: ignore[assignment]
-    command = [*task, *(as_hydra_spells(f"{key}={values}") for key, values in space.items())]
-    varied = varied_in(OverridesParser.create().parse_overrides(command))
-    words = {key_of(word): word.partition("=")[2] for word in run.overrides()}
-    return {key: words[key] for key in varied if key in words}
-
-
 def varied_in(overrides: Sequence[Override]) -> list[str]:
     """The keys of those that stand for several values."""
     return [override.get_key_element().lstrip("+~") for override in overrides if override.is_sweep_override()]
+
+
+def values_of(overrides: Sequence[Override]) -> dict[str, list[str]]:
+    """The words that each key of a command stands for, each once.
+
+    Raises UserError for a range without steps, for a list without values, and for one without an end.
+    """
+    values: dict[str, list[str]] = {}
+    for override in overrides:
+        key = override.get_key_element()
+        if not override.is_sweep_override():
+            word = f"{key}={override.get_value_element_as_str()}"
+            values[key] = [str(override.input_line) if override.is_delete() else word]
+        elif not override.is_discrete_sweep():
+            raise UserError(f"{override.input_line}: an interval has no end of values; sweep=optuna searches in it")
+        else:
+            words = (f"{key}={value}" for value in override.sweep_string_iterator())
+            values[key] = list(dict.fromkeys(islice(words, MOST + 1)))
+        if not values[key]:
+            raise UserError(f"{override.input_line}: there is no value to choose from")
+        if len(values[key]) > MOST:
+            raise UserError(f"{override.input_line}: these are more than {MOST:,} values")
+    return values
 
 
 def words_of_job(words: Sequence[str]) -> tuple[str, ...]:

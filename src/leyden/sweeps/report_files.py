@@ -12,7 +12,7 @@ from leyden.errors import UserError
 from leyden.files import write_whole
 from leyden.sweeps.importance import importances
 from leyden.sweeps.page import page
-from leyden.sweeps.summary import Row, Run, Summary
+from leyden.sweeps.summary import Estimate, Row, Run, Summary
 
 FORMAT = 1  # of sweep.json
 
@@ -51,14 +51,18 @@ def as_csv(summary: Summary, folder: Path) -> str:
 
 
 def as_json(summary: Summary, folder: Path, importances: Mapping[str, float]) -> str:
-    """Rows, best first, and runs; an interval is [low, high], what is not known null. Of a search, importances, too."""
+    """Rows, best first, and runs; an interval is [low, high], what is not known null. Of a search, importances, too.
+
+    Of several objectives, a row has mean and interval of each, and says whether it is on the Pareto front.
+    """
     content = {
         "format": FORMAT,
         "name": summary.name,
         "monitor": {"name": summary.monitor, "mode": summary.mode},
+        "objectives": summary.objectives,
         "varied": summary.varied,
         "best": summary.best.command if summary.best else None,
-        "rows": [_row(row, folder) for row in summary.rows],
+        "rows": [_row(row, summary, folder) for row in summary.rows],
         "runs": [_run(run, summary.varied, folder) for run in summary.runs],
         **({"importances": importances} if importances else {}),
         "damaged": {os.path.relpath(path, folder): reason for path, reason in summary.damaged.items()},
@@ -66,21 +70,27 @@ def as_json(summary: Summary, folder: Path, importances: Mapping[str, float]) ->
     return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
 
-def _row(row: Row, folder: Path) -> dict[str, Any]:
-    interval = None
-    if row.mean is not None and row.margin is not None:
-        interval = [row.mean - row.margin, row.mean + row.margin]
+def _row(row: Row, summary: Summary, folder: Path) -> dict[str, Any]:
+    estimates = {name: _estimate(each) for name, each in row.estimates.items()}
+    if len(estimates) > 1:
+        reached = {"objectives": estimates, "front": row in summary.front}
+    else:
+        (reached,) = estimates.values()
     return {
         "settings": row.settings,
-        "mean": row.mean,
-        "interval": interval,
-        "seeds": len(row.values),
+        **reached,
         "finished": row.count("finished"),
         "failed": row.count("failed"),
         "seconds": row.seconds,
         "command": row.command,
         "runs": [os.path.relpath(run.path, folder) for run in row.runs],
     }
+
+
+def _estimate(estimate: Estimate) -> dict[str, Any]:
+    mean, margin = estimate.mean, estimate.margin
+    interval = None if mean is None or margin is None else [mean - margin, mean + margin]
+    return {"mean": mean, "interval": interval, "seeds": len(estimate.values)}
 
 
 def _run(run: Run, varied: Sequence[str], folder: Path) -> dict[str, Any]:

@@ -12,12 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import accumulate
+from operator import le
 from pathlib import Path
 from typing import Any, TypeGuard
 
 from leyden.errors import UserError
 from leyden.runs.results import read_result
 from leyden.runs.safe_yaml import flat, load_plain
+from leyden.sweeps.plan import Plan, plan_of
 
 Value = bool | int | float | str | None
 
@@ -29,7 +31,7 @@ CONFIDENCE = 0.95
 @dataclass(frozen=True)
 class Run:
     """One run: `settings` has the value of each key that some run's command names, and of `seed`; `value` is the
-    monitored one, `code` the checksum of what it was trained by."""
+    monitored one, `objectives` are those of what a sweep was for, `code` is the checksum of what it was trained by."""
 
     path: Path
     name: str
@@ -38,6 +40,7 @@ class Run:
     words: Sequence[str]
     settings: Mapping[str, Value]
     value: float | None
+    objectives: Mapping[str, float | None]
     metrics: Mapping[str, float | None]
     seconds: float
     error: str | None
@@ -45,21 +48,10 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Row:
-    """The runs that differ in nothing but the seed, in the order of their folders."""
+class Estimate:
+    """What an objective came to over seeds."""
 
-    settings: Mapping[str, Value]  # of what varied
-    runs: Sequence[Run]
-
-    @cached_property
-    def values(self) -> list[float]:
-        """The monitored value of each seed that finished: a run that was made again with its seed counts once."""
-        values = {}
-        for run in self.runs:
-            if run.status == "finished" and run.value is not None:
-                seed = run.settings["seed"]
-                values[run.path if seed is None else seed] = run.value  # with no seed any two runs differ
-        return list(values.values())
+    values: Sequence[float]
 
     @cached_property
     def mean(self) -> float | None:
@@ -70,6 +62,35 @@ class Row:
         """Half of the 95 % interval of the mean; None for fewer than two seeds."""
         count = len(self.values)
         return student(count - 1) * statistics.stdev(self.values) / math.sqrt(count) if count > 1 else None
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """The runs that differ in nothing but the seed, in the order of their folders."""
+
+    settings: Mapping[str, Value]  # of what varied
+    runs: Sequence[Run]
+    objectives: Mapping[str, str]
+
+    @cached_property
+    def estimates(self) -> dict[str, Estimate]:
+        """By objective, of the runs that finished: one that was made again with its seed counts once."""
+        values: dict[str, dict[Value | Path, float]] = {name: {} for name in self.objectives}
+        for run in self.runs:
+            seed = run.settings["seed"]
+            for name, value in run.objectives.items():
+                if run.status == "finished" and value is not None:
+                    values[name][run.path if seed is None else seed] = value  # with no seed any two runs differ
+        return {name: Estimate(list(of_seeds.values())) for name, of_seeds in values.items()}
+
+    @cached_property
+    def costs(self) -> list[float]:
+        """The means, turned such that less is better; infinite where there is none."""
+        return [_cost(each.mean, self.objectives[name]) for name, each in self.estimates.items()]
+
+    def beats(self, other: "Row") -> bool:
+        """Whether it is as good in all objectives, and better in one."""
+        return self.costs != other.costs and all(map(le, self.costs, other.costs))
 
     @cached_property
     def seconds(self) -> float:
@@ -82,21 +103,29 @@ class Row:
 
     @property
     def command(self) -> str:
-        """Trains this once more, in a shell. The seed is only in it where all runs had the same."""
-        ignored = HOW if len({run.settings["seed"] for run in self.runs}) == 1 else (*HOW, "seed")
-        words = [word for word in self.runs[0].words if _group(_key(word)) not in ignored]
-        return shlex.join(["python", "train.py", *words])
+        """Trains the best of its runs that finished, by the first objective, once more: in a shell."""
+        name, mode = next(iter(self.objectives.items()))
+        finished = [run for run in self.runs if run.status == "finished"]
+        best = min(finished or self.runs, key=lambda run: _cost(run.objectives[name], mode))
+        return shlex.join(["python", "train.py", *(word for word in best.words if _group(_key(word)) not in HOW)])
 
 
 @dataclass(frozen=True)
 class Summary:
-    """`varied` are the keys in which the runs differ, `rows` what they came to, best first; `damaged` says of the
-    folders that could not be read why."""
+    """`varied` are the keys in which the runs differ, or that the sweep gave several values, `rows` what the runs came
+    to, best first; `damaged` says of the folders that could not be read why.
+
+    `objectives` are min or max by metric: what `sweep.objectives` names, as last logged, or else the best value of
+    what is monitored. `front` are the rows that no other beats: of a single objective, the best.
+    """
 
     monitor: str
     mode: str
+    objectives: Mapping[str, str]
+    plan: Plan
     varied: Sequence[str]
     rows: Sequence[Row]
+    front: Sequence[Row]
     runs: Sequence[Run]
     damaged: Mapping[Path, str]
 
@@ -112,7 +141,7 @@ class Summary:
     @property
     def best(self) -> Row | None:
         """None where no run has finished with a value."""
-        return self.rows[0] if self.rows[0].mean is not None else None
+        return self.front[0] if self.front else None
 
 
 def is_sweep(folder: Path) -> bool:
@@ -124,6 +153,7 @@ def summarize(*folders: Path) -> Summary:
 
     Raises UserError where there is none, and where they monitor different metrics.
     """
+    plan = _plan(folders)
     found, damaged = {}, {}
     for path in dict.fromkeys(path for folder in folders for path in _run_folders(folder)):
         try:
@@ -138,7 +168,7 @@ def summarize(*folders: Path) -> Summary:
         except (UserError, OSError) as error:
             damaged[path] = str(error)
         else:
-            runs.append(_run(path, result, list(words.values()), settings))
+            runs.append(_run(path, result, list(words.values()), settings, plan.objectives))
     if not runs:
         names = ", ".join(str(folder) for folder in folders)
         reasons = "".join(f"; {path}: {reason}" for path, reason in list(damaged.items())[:1])
@@ -148,8 +178,11 @@ def summarize(*folders: Path) -> Summary:
         named = " and ".join(f"{name} ({mode})" for name, mode in monitors)
         raise UserError(f"the runs monitor different metrics, {named}: name folders of one kind")
     ((monitor, mode),) = monitors
-    varied = [key for key in keys if key != "seed" and len({run.settings[key] for run in runs}) > 1]
-    return Summary(monitor, mode, varied, _rows(runs, varied, mode), runs, damaged)
+    objectives = plan.objectives or {monitor: mode}
+    differing = [key for key in keys if len({run.settings[key] for run in runs}) > 1]
+    varied = [key for key in keys if key != "seed" and (key in differing or key in plan.varied)]
+    rows, front = _rows(runs, varied, objectives)
+    return Summary(monitor, mode, objectives, plan, varied, rows, front, runs, damaged)
 
 
 @cache
@@ -176,6 +209,16 @@ def is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _plan(folders: Sequence[Path]) -> Plan:
+    """Of a single sweep; of any other runs, and of one that cannot be read, nothing."""
+    if len(folders) > 1 or not is_sweep(folders[0]):
+        return Plan()
+    try:
+        return plan_of(folders[0])
+    except Exception:  # a file from elsewhere may hold anything
+        return Plan()
+
+
 def _run_folders(folder: Path) -> list[Path]:
     """The folder itself where it is a run, and all runs below it; of a sweep also the jobs that have no result."""
     if not folder.is_dir():
@@ -200,8 +243,11 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     return result, {_key(word): word for word in words}
 
 
-def _run(path: Path, result: Mapping[str, Any], words: list[str], settings: Mapping[str, Value]) -> Run:
-    metrics, error = result.get("metrics"), result.get("error")
+def _run(
+    path: Path, result: Mapping[str, Any], words: list[str], settings: Mapping[str, Value], objectives: Iterable[str]
+) -> Run:
+    value, logged, error = _number(result["monitor"]["value"]), result.get("metrics"), result.get("error")
+    metrics = {name: _number(number) for name, number in logged.items()} if isinstance(logged, dict) else {}
     return Run(
         path=path,
         name=str(result["name"]),
@@ -209,8 +255,9 @@ def _run(path: Path, result: Mapping[str, Any], words: list[str], settings: Mapp
         status=str(result["status"]),
         words=words,
         settings=settings,
-        value=_number(result["monitor"]["value"]),
-        metrics={name: _number(value) for name, value in metrics.items()} if isinstance(metrics, dict) else {},
+        value=value,
+        objectives={name: metrics.get(name) for name in objectives} or {str(result["monitor"]["name"]): value},
+        metrics=metrics,
         seconds=_number(result["seconds"]) or 0.0,
         error=None if error is None else " ".join(str(error).split()),
         code=_code(path / "provenance.json"),
@@ -225,13 +272,21 @@ def _code(file: Path) -> str | None:
         return None
 
 
-def _rows(runs: Sequence[Run], varied: Sequence[str], mode: str) -> list[Row]:
+def _rows(runs: Sequence[Run], varied: Sequence[str], objectives: Mapping[str, str]) -> tuple[list[Row], list[Row]]:
+    """All, best first, and those that no other beats, which are the first of them."""
     groups = defaultdict(list)
     for run in runs:
         groups[tuple(run.settings[key] for key in varied)].append(run)
-    rows = [Row(dict(zip(varied, values, strict=True)), group) for values, group in groups.items()]
-    sign = -1 if mode == "max" else 1
-    return sorted(rows, key=lambda row: math.inf if row.mean is None else sign * row.mean)
+    rows = [Row(dict(zip(varied, values, strict=True)), group, objectives) for values, group in groups.items()]
+    rows.sort(key=lambda row: row.costs)
+    known = [row for row in rows if math.inf not in row.costs]
+    front = [row for row in known if not any(other.beats(row) for other in known)]
+    return sorted(rows, key=lambda row: row not in front), front
+
+
+def _cost(value: float | None, mode: str) -> float:
+    """Less is better, and none is worst."""
+    return math.inf if value is None else -value if mode == "max" else value
 
 
 def _monitor(result: Mapping[str, Any]) -> tuple[str, str]:

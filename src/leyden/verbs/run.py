@@ -19,7 +19,7 @@ from leyden.runs.processes import is_first_process
 from leyden.runs.provenance import differences
 from leyden.runs.record import Record
 from leyden.runs.safe_yaml import flat
-from leyden.sweeps.jobs import apart
+from leyden.sweeps.plan import apart
 from leyden.training import SupervisedModule, TensorDataModule
 from leyden.training.callbacks.hooks import only_own_hooks
 from leyden.training.loggers import CSVLogger, TensorBoardLogger

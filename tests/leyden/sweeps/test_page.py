@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import called
-from run_folders import write_run
+from run_folders import as_trial, begun, write_run
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -47,8 +47,8 @@ def test_a_browser_draws_every_figure_of_a_sweep(tmp_path: Path) -> None:
     assert called("report", str(tmp_path)).returncode == 0
 
     elements = seen(tmp_path / "sweep.html", tmp_path / "profile")
-    cells = re.findall(r"<td>(.*?)</td>", elements)
-    assert cells[:8] == ["0.001", "mlp", "0.501", "± 6.4", "2", "0", "2.0", "0.1"]
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", elements)
+    assert cells[:8] == ["0.001", "mlp", "0.5", "± 6.4", "2", "0", "2.0", "0.1"]
     assert [cell for cell in cells if cell.startswith("<a")] == [f'<a href="{job}/">{job}</a>' for job in range(7)]
     assert texts(elements, "xtitle") == ["optimizer.lr", "model", "step"]
     assert texts(elements, "ytitle") == ["val/loss"] * 3
@@ -57,6 +57,39 @@ def test_a_browser_draws_every_figure_of_a_sweep(tmp_path: Path) -> None:
     assert len(re.findall(r'class="point"', elements)) == 2 * 7 + 1  # and the curve that is a single point
     assert "<title>sine, &lt;/script&gt;" in elements
     assert "<img" not in elements
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("count", [9, 11])
+def test_a_browser_draws_a_search_for_two_objectives(tmp_path: Path, count: int) -> None:
+    """Its rates are drawn evenly in the logarithm; its model comes out as one, and yet was searched."""
+    kinds = pytest.importorskip("optuna.distributions")
+    objectives = {"val/loss": "min", "val/accuracy": "max"}
+    space = {"optimizer.lr": kinds.FloatDistribution(1e-5, 2e-4, log=True)}
+    space |= {"model": kinds.CategoricalDistribution(["mlp", "cnn"])}
+    for number in range(count):
+        values = {"optimizer.lr": (number + 1) / 1e5, "model": "mlp"}
+        words = [f"{key}={value}" for key, value in values.items()]
+        reached = {"val/loss": float(number), "val/accuracy": 0.1 * min(number, 3), "test/mse": 1.0}
+        as_trial(write_run(tmp_path / str(number), words, 0.0, [2.0, 1.0], metrics=reached), values, space)
+    settings = {"n_trials": 20, "sampler": "nsgaii", "objectives": objectives}
+    begun(tmp_path, "optimizer.lr=tag(log,interval(1e-5,2e-4))", "model=mlp,cnn", **settings)
+    called("report", str(tmp_path))
+
+    elements = seen(tmp_path / "sweep.html", tmp_path / "profile")
+    assert f"{count} of 20 runs" in elements
+    two = ["val/loss", "val/accuracy"]
+    assert texts(elements, "ytitle") == ["val/accuracy", *two, *two, *two, "val/loss"]
+    shown = ["importance"] if count == 11 else []
+    assert texts(elements, "xtitle") == [
+        *("val/loss", "trial", "trial", *shown, "optimizer.lr", "optimizer.lr", "model", "model", "step")
+    ]
+    assert ("Importances: from 10 finished trials of two parameters on" in elements) is (count == 9)
+    assert {"1e\N{MINUS SIGN}5", "2e\N{MINUS SIGN}5"} <= set(re.findall(r">([^<>]*)</text>", elements))
+    assert elements.count("<td>*</td>") == 4
+    assert ('class="legend"' in elements) is (count == 9)
+    heads = re.findall("<th[^>]*>(.*?)</th>", elements)
+    assert heads[-9:] == ["folder", "status", "optimizer.lr", "model", "seed", *two, "test/mse", "seconds"]
 
 
 @pytest.mark.browser

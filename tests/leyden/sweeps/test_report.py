@@ -3,7 +3,10 @@ from pathlib import Path
 
 import pytest
 from conftest import called
-from run_folders import write_run, write_sweep
+from run_folders import begun, write_run, write_sweep
+
+from leyden.sweeps.summary import Estimate
+from leyden.sweeps.table import rounded
 
 
 @pytest.fixture
@@ -26,16 +29,59 @@ def test_a_sweep_is_told_in_a_table_best_first(sweep: Path, monkeypatch: pytest.
     assert (completed.returncode, completed.stderr) == (0, "")
     assert [" ".join(line.split()) for line in completed.stdout.splitlines()] == [
         "optimizer.lr val/loss 95 % finished failed s per run",
-        "0.01 1 ± 6.4 2 1 2.0",
+        "0.01 1.0 ± 6.4 2 1 2.0",
         "0.1 4 ± 13 2 0 2.0",
         "5 runs: 4 finished, 1 failed; 8.5 s of training",
         f"sweep/4: {ERROR}",
         "to train the best again:",
-        "python train.py optimizer.lr=0.01",
+        "python train.py optimizer.lr=0.01 seed=0",
         "sweep/sweep.csv",
         "sweep/sweep.json",
         "sweep/sweep.html",
     ]
+
+
+@pytest.mark.parametrize(
+    ("values", "mean", "margin"),
+    [
+        ([3.124, 3.144], "3.13", "± 0.13"),
+        ([3.126, 3.14221], "3.13", "± 0.10"),  # 0.1030
+        ([120.0, 140.0], "130", "± 127"),
+        ([0.0001234, 0.0001235], "0.00012345", "± 0.00000064"),
+        ([1.5e-10, 1.6e-10], "1.55e-10", "± 6.4e-11"),
+        ([1e30, 3e30], "2e+30", "± 1.3e+31"),
+        ([1.23456789, 1.23456789], "1.23457", "± 0"),
+        ([1.23456789], "1.23457", ""),
+        ([], "", ""),
+    ],
+)
+def test_a_mean_is_rounded_as_its_interval_is(values: list[float], mean: str, margin: str) -> None:
+    assert rounded(Estimate(values)) == (mean, margin)
+
+
+def test_several_objectives_have_columns_and_a_front(tmp_path: Path) -> None:
+    for number, (loss, accuracy) in enumerate([(2.0, 0.5), (1.0, 0.25), (2.0, 0.75)]):
+        metrics = {"val/loss": loss, "val/accuracy": accuracy}
+        write_run(tmp_path / str(number), [f"optimizer.lr={number}"], 9.0, metrics=metrics)
+    settings = {"n_trials": 4, "sampler": "nsgaii", "objectives": {"val/loss": "min", "val/accuracy": "max"}}
+    begun(tmp_path, "optimizer.lr=interval(0,9)", **settings)
+    lines = called("report", str(tmp_path)).stdout.splitlines()
+    assert [" ".join(line.split()) for line in lines[:7]] == [
+        "optimizer.lr val/loss val/accuracy front finished failed s per run",
+        "1 1 0.25 * 1 0 2.0",
+        "2 2 0.75 * 1 0 2.0",
+        "0 2 0.5 1 0 2.0",
+        "3 of 4 runs: 3 finished; 6.0 s of training",
+        "to train the first again:",
+        "python train.py optimizer.lr=1",
+    ]
+    found = json.loads((tmp_path / "sweep.json").read_text())
+    assert found["objectives"] == settings["objectives"]
+    assert [row["front"] for row in found["rows"]] == [True, True, False]
+    assert found["rows"][1]["objectives"] == {
+        "val/loss": {"mean": 2.0, "interval": None, "seeds": 1},
+        "val/accuracy": {"mean": 0.75, "interval": None, "seeds": 1},
+    }
 
 
 def test_the_csv_has_a_line_for_each_run(sweep: Path) -> None:
@@ -64,7 +110,7 @@ def test_the_json_has_rows_and_runs_with_numbers_as_numbers(sweep: Path) -> None
             "finished": 2,
             "failed": 1,
             "seconds": 2.0,
-            "command": "python train.py optimizer.lr=0.01",
+            "command": "python train.py optimizer.lr=0.01 seed=0",
             "runs": ["2", "3", "4"],
         },
         {
@@ -75,7 +121,7 @@ def test_the_json_has_rows_and_runs_with_numbers_as_numbers(sweep: Path) -> None
             "finished": 2,
             "failed": 0,
             "seconds": 2.0,
-            "command": "python train.py optimizer.lr=0.1",
+            "command": "python train.py optimizer.lr=0.1 seed=0",
             "runs": ["0", "1"],
         },
     ]
@@ -96,8 +142,9 @@ def test_the_json_has_rows_and_runs_with_numbers_as_numbers(sweep: Path) -> None
         "format": 1,
         "name": "sine",
         "monitor": {"name": "val/loss", "mode": "min"},
+        "objectives": {"val/loss": "min"},
         "varied": ["optimizer.lr"],
-        "best": "python train.py optimizer.lr=0.01",
+        "best": "python train.py optimizer.lr=0.01 seed=0",
         "damaged": {"7": "it holds no result.json: its training never began"},
     }
 
@@ -151,4 +198,4 @@ def test_a_folder_that_cannot_be_written_is_said_in_one_line_after_the_table(swe
         f"error: {sweep}/multirun.yaml/x: the report cannot be written there (Not a directory); "
         "output=DIR names another folder\n"
     )
-    assert "python train.py optimizer.lr=0.01" in completed.stdout
+    assert "python train.py optimizer.lr=0.01 seed=0" in completed.stdout

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from itertools import islice, product
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,17 @@ from typing import Any
 import pytest
 from conftest import PROJECT, Completed, called, command, train
 from omegaconf import OmegaConf
+from run_folders import as_trial, begun, write_run
 
 from leyden.config.app import HOME
 from leyden.runs.folder import RunFolder
+from leyden.sweeps.importance import importances
+from leyden.sweeps.summary import summarize
 
 optuna = pytest.importorskip("optuna", reason="sweep=optuna needs Optuna: pip install 'leyden[sweeps]'")
 pytest.importorskip("cmaes", reason="sweep.sampler=cmaes needs cmaes: pip install 'leyden[sweeps]'")
 
+from optuna.distributions import CategoricalDistribution, IntDistribution  # noqa: E402
 from optuna.storages import JournalStorage  # noqa: E402
 from optuna.storages.journal import JournalFileBackend  # noqa: E402
 
@@ -210,14 +215,27 @@ def test_a_space_means_to_optuna_what_it_means_to_hydra(text: str, word: str) ->
     assert str(space_of([], {"x": text}).searched["x"]) == word
 
 
-def test_the_report_says_what_mattered(unbroken: Path) -> None:
+def test_the_report_says_nothing_of_what_mattered_in_few_trials(unbroken: Path) -> None:
     assert called("report", str(unbroken)).returncode == 0
-    importances = json.loads((unbroken / "sweep.json").read_text())["importances"]
-    assert set(importances) == {"optimizer.lr", "model.hidden_features"}
-    assert sum(importances.values()) == pytest.approx(1)
+    assert "importances" not in json.loads((unbroken / "sweep.json").read_text())
     page = (unbroken / "sweep.html").read_text()
     assert "History of the search" in page
-    assert '"type": "bar"' in page
+    assert "Importances: from 10 finished trials of two parameters on" in page
+    assert '"type": "bar"' not in page
+
+
+@pytest.mark.parametrize(
+    ("count", "searched", "known"),
+    [(20, ["x", "y"], {"x": 1.0, "y": 0.0}), (10, ["x", "y"], {"x", "y"}), (9, ["x", "y"], {}), (10, ["x"], {})],
+)
+def test_the_report_says_what_mattered(tmp_path: Path, count: int, searched: list[str], known: Collection[str]) -> None:
+    """The loss is x, and knows nothing of y: of 20 trials, the best tenth has both of its values, as all have."""
+    space = {"x": IntDistribution(0, 9), "y": CategoricalDistribution([0, 1])}
+    for number in range(count):
+        values = {key: value for key, value in {"x": number // 2, "y": number % 2}.items() if key in searched}
+        as_trial(write_run(tmp_path / str(number), [], number // 2), values, space)
+    found = importances(summarize(begun(tmp_path)))
+    assert (found.keys() if isinstance(known, set) else found) == known
 
 
 BAD = [

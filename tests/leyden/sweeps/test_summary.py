@@ -1,12 +1,21 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
-from run_folders import CONFIG, write_run, write_sweep
+from run_folders import CONFIG, begun, write_run, write_sweep
 
 from leyden.errors import UserError
-from leyden.sweeps.summary import student, summarize
+from leyden.sweeps.summary import Row, student, summarize
+
+
+def mean(row: Row) -> float | None:
+    return row.estimates["val/loss"].mean
+
+
+def margin(row: Row) -> float | None:
+    return row.estimates["val/loss"].margin
 
 
 @pytest.mark.parametrize(
@@ -26,8 +35,8 @@ def test_seeds_are_averaged_with_a_95_percent_interval(tmp_path: Path) -> None:
     ]
     rows = summarize(write_sweep(tmp_path, jobs)).rows
     assert [row.settings for row in rows] == [{"optimizer.lr": 0.01}, {"optimizer.lr": 0.1}, {"optimizer.lr": 1}]
-    assert [row.mean for row in rows] == [2.0, 5.0, 7.0]
-    assert [row.margin for row in rows] == [pytest.approx(4.3027 / 3**0.5, 1e-4), pytest.approx(12.7062, 1e-4), None]
+    assert [mean(row) for row in rows] == [2.0, 5.0, 7.0]
+    assert [margin(row) for row in rows] == [pytest.approx(4.3027 / 3**0.5, 1e-4), pytest.approx(12.7062, 1e-4), None]
 
 
 def test_where_more_is_better_the_largest_comes_first_and_nothing_comes_last(tmp_path: Path) -> None:
@@ -35,7 +44,7 @@ def test_where_more_is_better_the_largest_comes_first_and_nothing_comes_last(tmp
         monitor = {"name": "val/accuracy", "mode": "max", "value": value}
         write_run(tmp_path / str(number), [f"optimizer.lr={number}"], monitor=monitor)
     summary = summarize(tmp_path)
-    assert [row.mean for row in summary.rows] == [0.9, 0.5, 0.2, None]
+    assert [row.estimates["val/accuracy"].mean for row in summary.rows] == [0.9, 0.5, 0.2, None]
     assert summary.best
     assert summary.best.settings == {"optimizer.lr": 2}
 
@@ -44,12 +53,12 @@ def test_runs_that_differ_in_nothing_but_the_seed_are_one_row(tmp_path: Path) ->
     jobs = [([f"seed={seed}", f"hydra.job.x={seed}", f"paths.log_dir={seed}"], 1.0 + seed) for seed in range(3)]
     summary = summarize(write_sweep(tmp_path, jobs))
     assert summary.varied == []
-    assert [(row.settings, row.mean) for row in summary.rows] == [({}, 2.0)]
+    assert [(row.settings, mean(row)) for row in summary.rows] == [({}, 2.0)]
 
 
 def test_a_run_that_was_made_again_with_its_seed_counts_once(tmp_path: Path) -> None:
     summary = summarize(write_sweep(tmp_path, [(["seed=1"], 1.0), (["seed=2"], 3.0), (["seed=2"], 3.0)]))
-    assert (summary.rows[0].mean, summary.rows[0].margin) == (2.0, pytest.approx(12.7062, 1e-4))
+    assert (mean(summary.rows[0]), margin(summary.rows[0])) == (2.0, pytest.approx(12.7062, 1e-4))
 
 
 def test_what_a_command_does_not_say_is_taken_from_the_config_and_the_chosen_options(tmp_path: Path) -> None:
@@ -70,7 +79,7 @@ def test_what_a_command_does_not_say_is_taken_from_the_config_and_the_chosen_opt
 def test_a_value_that_is_written_in_two_ways_has_not_varied(tmp_path: Path) -> None:
     jobs = [(["optimizer.lr=0.01", "seed=0"], 1.0), (["optimizer.lr=1e-2", "seed=1"], 3.0), (["seed=2"], 2.0)]
     summary = summarize(write_sweep(tmp_path, jobs))
-    assert (summary.varied, summary.rows[0].mean) == ([], 2.0)
+    assert (summary.varied, mean(summary.rows[0])) == ([], 2.0)
 
 
 def test_only_finished_runs_are_averaged_and_the_others_counted(tmp_path: Path) -> None:
@@ -81,7 +90,7 @@ def test_only_finished_runs_are_averaged_and_the_others_counted(tmp_path: Path) 
     summary = summarize(tmp_path)
     assert [run.status for run in summary.runs] == [*statuses[:5], "killed"]
     (row,) = summary.rows
-    assert (row.mean, row.margin, row.count("finished"), row.count("failed")) == (1.0, None, 1, 1)
+    assert (mean(row), margin(row), row.count("finished"), row.count("failed")) == (1.0, None, 1, 1)
 
 
 def test_damaged_folders_are_named_and_left_out(tmp_path: Path) -> None:
@@ -129,25 +138,76 @@ def test_folders_without_a_run_are_refused(tmp_path: Path) -> None:
         summarize(tmp_path)
 
 
-def test_the_best_can_be_pasted_into_a_shell_and_leaves_the_seed_out(tmp_path: Path) -> None:
+def test_the_best_can_be_pasted_into_a_shell_with_the_seed_of_its_best_run_that_finished(tmp_path: Path) -> None:
     words = ["experiment=sine", "model.hidden_sizes=[5, 5]", "name='a b'", "rerun=/there"]
-    jobs = [([*words, f"seed={seed}"], 1.0) for seed in (1, 2)]
-    summary = summarize(write_sweep(tmp_path, jobs))
+    jobs = [([*words, f"seed={seed}"], value) for seed, value in ((1, 3.0), (2, 1.0), (3, 2.0))]
+    sweep = write_sweep(tmp_path, jobs)
+    write_run(sweep / "3", [*words, "seed=4"], 0.5, status="pruned")
+    summary = summarize(sweep)
     assert summary.best
     assert summary.best.command == (
-        """python train.py experiment=sine 'model.hidden_sizes=[5, 5]' 'name='"'"'a b'"'"''"""
+        """python train.py experiment=sine 'model.hidden_sizes=[5, 5]' 'name='"'"'a b'"'"'' seed=2"""
     )
 
 
-def test_the_best_of_a_single_seed_keeps_it(tmp_path: Path) -> None:
-    summary = summarize(write_sweep(tmp_path, [(["seed=3", "optimizer.lr=1"], 1.0), (["optimizer.lr=2"], 2.0)]))
-    assert [row.command for row in summary.rows] == [
-        "python train.py seed=3 optimizer.lr=1",
-        "python train.py optimizer.lr=2",
-    ]
+def test_of_nothing_that_finished_the_command_is_that_of_the_first(tmp_path: Path) -> None:
+    for seed in (3, 4):
+        write_run(tmp_path / str(seed), [f"seed={seed}"], status="failed")
+    assert summarize(tmp_path).rows[0].command == "python train.py seed=3"
+
+
+def objectives(folder: Path, *values: tuple[float, float | None]) -> Path:
+    """A search whose trials have reached a loss and an accuracy."""
+    for number, (loss, accuracy) in enumerate(values):
+        metrics = {"val/loss": loss, "val/accuracy": accuracy}
+        write_run(folder / str(number), [f"optimizer.lr={number}"], loss / 2, metrics=metrics)
+    return begun(folder, "optimizer.lr=interval(0,9)", objectives={"val/loss": "min", "val/accuracy": "max"})
+
+
+def test_of_several_objectives_the_rows_that_no_other_beats_come_first(tmp_path: Path) -> None:
+    """0 is beaten by 1, in accuracy alone, and 4 by 1 in both; 3 and 5 are alike, and 2 has no accuracy."""
+    trials = [(2.0, 0.5), (2.0, 0.75), (0.5, None), (1.0, 0.25), (3.0, 0.25), (1.0, 0.25)]
+    summary = summarize(objectives(tmp_path, *trials))
+    assert [row.settings["optimizer.lr"] for row in summary.front] == [3, 5, 1]
+    assert [row.settings["optimizer.lr"] for row in summary.rows] == [3, 5, 1, 2, 0, 4]
+    assert summary.best is summary.rows[0]
+    assert [each.mean for each in summary.rows[0].estimates.values()] == [1.0, 0.25]  # as last logged
+
+
+def test_a_single_objective_is_ranked_by_in_place_of_what_is_monitored(tmp_path: Path) -> None:
+    sweep = begun(objectives(tmp_path, (1.0, 0.5), (2.0, 0.75)), objectives={"val/accuracy": "max"})
+    assert [row.settings["optimizer.lr"] for row in summarize(sweep).rows] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("words", "settings", "jobs"),
+    [
+        (["optimizer.lr=1,2,2", "seed=range(3)", "model=mlp"], {}, 6),
+        (["optimizer.lr=interval(0,1)"], {"n_trials": 50, "sampler": "tpe"}, 50),
+        (["optimizer.lr=1,2"], {"n_trials": 50, "sampler": "grid", "space": {"seed": "range(3)"}}, 6),
+        (["optimizer.lr=1,2", "seed=3"], {"n_trials": 50, "sampler": "grid", "space": {"seed": "range(3)"}}, 2),
+        (["optimizer.lr=int(interval(1,9))"], {"n_trials": 50, "sampler": "grid"}, None),
+        (["model=glob(*)"], {}, None),
+        (["seed=range(1000000000)"], {}, None),
+        (["seed=range("], {}, None),
+    ],
+)
+def test_a_sweep_knows_how_many_jobs_there_are_to_be(
+    tmp_path: Path, words: list[str], settings: dict[str, Any], jobs: int | None
+) -> None:
+    sweep = begun(write_sweep(tmp_path, [(["seed=1"], 1.0)]), *words, **settings)
+    assert summarize(sweep).plan.jobs == jobs
+
+
+def test_what_a_sweep_gave_several_values_has_varied_even_where_all_drew_one(tmp_path: Path) -> None:
+    words = ["optimizer=sgd,adam", "optimizer.lr=tag(log,interval(1,2))", "seed=1,2", "model=mlp"]
+    job = ["optimizer=sgd", "optimizer.lr=1", "seed=1", "model=mlp"]
+    summary = summarize(begun(write_sweep(tmp_path, [(job, 1.0)]), *words))
+    assert summary.rows[0].settings == {"optimizer": "sgd", "optimizer.lr": 1}
+    assert summary.plan.log == ["optimizer.lr"]
 
 
 def test_with_no_seed_any_two_runs_count(tmp_path: Path) -> None:
     for number in range(2):
         write_run(tmp_path / str(number), [], 1.0 + 2 * number, config=CONFIG | {"seed": None})
-    assert summarize(tmp_path).rows[0].values == [1.0, 3.0]
+    assert summarize(tmp_path).rows[0].estimates["val/loss"].values == [1.0, 3.0]
