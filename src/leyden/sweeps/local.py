@@ -13,6 +13,7 @@ from multiprocessing.process import BaseProcess
 
 from hydra.core.utils import JobReturn
 
+from leyden.errors import UserError
 from leyden.signals import Stop, told_to_stop
 from leyden.sweeps.launcher import Jobs, JobsElsewhere, returned
 
@@ -43,7 +44,7 @@ class LocalLauncher(JobsElsewhere):
     Each worker has `gpus_per_job` GPUs of its own (None: one, where there are any), and its part of the CPU's threads.
     It imports torch once, and takes the next job when it is done with one. What a job prints is in its train.log.
 
-    Raises ValueError where the machine has not what is asked for.
+    Raises UserError where the machine has not what is asked for.
     """
 
     def __init__(self, workers: int | None = None, gpus_per_job: int | None = None) -> None:
@@ -120,9 +121,10 @@ def shares(workers: int | None, gpus_per_job: int | None) -> list[Share]:
     room = len(gpus) // each if each else cores
     count = room if workers is None else workers
     if each < 0 or count < 1 or (each and count > room):
-        raise ValueError(
-            f"launcher.workers={workers}, launcher.gpus_per_job={gpus_per_job}: there are {len(gpus)} GPUs and "
-            f"{cores} cores here"
+        asked = f"launcher.workers={workers} launcher.gpus_per_job={gpus_per_job}".replace("None", "null")
+        raise UserError(
+            f"{asked}: there are {len(gpus)} GPUs here; workers must be 1 or more, gpus_per_job 0 or more, and their "
+            "product no more than there are"
         )
     groups = [",".join(gpus[index * each : (index + 1) * each]) if each else None for index in range(count)]
     return [Share(max(1, cores // count), group) for group in groups]
