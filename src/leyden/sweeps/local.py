@@ -50,7 +50,9 @@ class LocalLauncher(JobsElsewhere):
     def __init__(self, workers: int | None = None, gpus_per_job: int | None = None) -> None:
         self.shares = shares(workers, gpus_per_job)
 
-    def run(self, jobs: Iterator[Sequence[str]], ended: Callable[[int, JobReturn], None]) -> None:
+    def run(
+        self, jobs: Iterator[Sequence[str]], begun: Callable[[int], None], ended: Callable[[int, JobReturn], None]
+    ) -> None:
         """Each job is run as soon as a worker is free."""
         told: list[int] = []
         workers: list[Worker] = []
@@ -68,6 +70,7 @@ class LocalLauncher(JobsElsewhere):
                     if told or (job := next(numbered, None)) is None:
                         break
                     workers.append(self._started(share))
+                    begun(job[0])
                     self._give(workers[-1], job)
                 while busy := [worker for worker in workers if worker.job is not None]:
                     for ready in wait([worker.pipe for worker in busy]):
@@ -82,6 +85,7 @@ class LocalLauncher(JobsElsewhere):
                         if not worker.process.is_alive():
                             workers.remove(worker)
                             workers.append(worker := self._started(worker.share))
+                        begun(job[0])
                         self._give(worker, job)
             except BaseException:
                 pass_on(signal.SIGTERM)

@@ -24,7 +24,9 @@ class RayLauncher(JobsElsewhere):
     def __init__(self, ray: DictConfig) -> None:
         self.settings: dict[str, dict[str, Any]] = OmegaConf.to_container(ray, resolve=True)  # type: ignore[assignment]
 
-    def run(self, jobs: Iterator[Sequence[str]], ended: Callable[[int, JobReturn], None]) -> None:
+    def run(
+        self, jobs: Iterator[Sequence[str]], begun: Callable[[int], None], ended: Callable[[int, JobReturn], None]
+    ) -> None:
         import ray
 
         ours = {name: os.environ[name] for name in ("PYTHONPATH", HOME) if name in os.environ}
@@ -34,8 +36,11 @@ class RayLauncher(JobsElsewhere):
             if not ray.is_initialized():
                 ray.init(**self.settings["init"], runtime_env=environment)
             task, common = ray.remote(**self.settings["remote"])(_run), ray.put(self.jobs)
-            running = {task.remote(common, list(words)): index for index, words in enumerate(jobs)}
+            running = {}
             try:
+                for index, words in enumerate(jobs):
+                    begun(index)
+                    running[task.remote(common, list(words))] = index
                 while running:
                     (over, *_), _ = ray.wait(list(running))
                     ended(running.pop(over), returned(_outcome(over)))
