@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -19,6 +20,8 @@ def explain(error: BaseException) -> str | None:
     """One line for a mistake that the user can put right; None for what may be a fault of the program."""
     if isinstance(error, UserError | OSError):
         return one_line(str(error))
+    if isinstance(error, HydraException) and isinstance(error.__cause__, UserError):  # raised by what a config builds
+        return str(error.__cause__)
     if isinstance(error, HydraException | OmegaConfBaseException):
         cause = f" ({error.__cause__})" if error.__cause__ is not None else ""
         return one_line(f"{error}{cause}")
@@ -95,7 +98,7 @@ def explain_composition(error: HydraException, arguments: Sequence[str], configs
     if unknown := re.match(r"Could not override '([^']+)'", str(error)):
         key = unknown[1]
         others = [argument for argument in arguments if argument.split("=")[0] != key]
-        hint = _option_with(key, configs) or did_you_mean(key, _valid_keys(others, configs))
+        hint = _option_with(key, configs) or did_you_mean(key, _valid_keys(key, others, configs))
         return UserError(
             f"{key}: no such group or key{hint} (a key that is meant to be new takes a plus sign: +{key}=...)"
         )
@@ -121,15 +124,18 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _valid_keys(overrides: Sequence[str], configs: Path) -> list[str]:
-    """Every group and every full key that could be overridden."""
-    groups = [folder.name for folder in configs.iterdir() if folder.is_dir()]
+def _valid_keys(near: str, overrides: Sequence[str], configs: Path) -> list[str]:
+    """Every group and every full key that could be overridden: Hydra's own where `near` looks like one, else ours."""
+    groups = [str(folder.relative_to(configs)) for folder in (*configs.glob("*/"), *configs.glob("hydra/*/"))]
     with initialize_config_dir(str(configs), version_base="1.3"):
         try:
-            config = compose("train", overrides=[word for word in overrides if not word.startswith("-")])
+            parsed = OverridesParser.create().parse_overrides([word for word in overrides if not word.startswith("-")])
+            single = [str(override.input_line) for override in parsed if not override.is_sweep_override()]
+            config = compose("train", overrides=single, return_hydra_config=True)
         except HydraException:
-            config = compose("train")
-    return groups + full_keys(OmegaConf.to_container(config))
+            config = compose("train", return_hydra_config=True)
+    hydras = near.startswith("hydra")
+    return [key for key in groups + full_keys(OmegaConf.to_container(config)) if key.startswith("hydra") == hydras]
 
 
 def full_keys(values: Any, prefix: str = "") -> list[str]:

@@ -195,17 +195,20 @@ class RunFolder:
         raise UserError(f"{self} has no checkpoint {files[0].name}; there is: {there}")
 
     def discard_if_not_begun(self) -> None:
-        """Remove the folder of a training that failed before its first step, and the experiment's if that is empty.
+        """Remove the folder of a training that failed before its first step, or of a sweep that failed before its first
+        job, and the experiment's if that is empty.
 
         Only a folder that this process has made, and trained in alone, is ever removed.
         """
-        if self.path.absolute() not in CLAIMED or (self.path / "multirun.yaml").is_file() or self._has_begun():
+        if self.path.absolute() not in CLAIMED or self._has_begun():
             return
         shutil.rmtree(self.path, ignore_errors=True)
         with suppress(OSError):  # other runs are in it
             self.path.parent.rmdir()
 
     def _has_begun(self) -> bool:
+        if (self.path / "multirun.yaml").is_file():
+            return any(path.name.isdigit() for path in self.path.iterdir())
         if not (self.path / "config.yaml").is_file():
             return False
         result, replayable = self.result(), (self.path / "nonfinite.ckpt").is_file()

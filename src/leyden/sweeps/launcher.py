@@ -34,12 +34,15 @@ class JobsElsewhere(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         returns: dict[int, JobReturn] = {}
-        self.run(iter(job_overrides), returns.__setitem__)
+        self.run(iter(job_overrides), lambda index: None, returns.__setitem__)
         return [returns[index] for index in range(len(job_overrides))]
 
     @abstractmethod
-    def run(self, jobs: Iterator[Sequence[str]], ended: Callable[[int, JobReturn], None]) -> None:
-        """Run what `jobs` yields, and call `ended` with the place of each and its result as soon as it has one.
+    def run(
+        self, jobs: Iterator[Sequence[str]], begun: Callable[[int], None], ended: Callable[[int, JobReturn], None]
+    ) -> None:
+        """Run what `jobs` yields. Call `begun` with the place of each when it is in the hands of who runs it, and
+        `ended` with its place and its result as soon as it has one.
 
         What `ended` raises stops all others: they are told to, save, and can go on. So does being told to stop.
         """

@@ -13,6 +13,7 @@ from multiprocessing.process import BaseProcess
 
 from hydra.core.utils import JobReturn
 
+from leyden.errors import UserError
 from leyden.signals import Stop, told_to_stop
 from leyden.sweeps.launcher import Jobs, JobsElsewhere, returned
 
@@ -43,13 +44,15 @@ class LocalLauncher(JobsElsewhere):
     Each worker has `gpus_per_job` GPUs of its own (None: one, where there are any), and its part of the CPU's threads.
     It imports torch once, and takes the next job when it is done with one. What a job prints is in its train.log.
 
-    Raises ValueError where the machine has not what is asked for.
+    Raises UserError where the machine has not what is asked for.
     """
 
     def __init__(self, workers: int | None = None, gpus_per_job: int | None = None) -> None:
         self.shares = shares(workers, gpus_per_job)
 
-    def run(self, jobs: Iterator[Sequence[str]], ended: Callable[[int, JobReturn], None]) -> None:
+    def run(
+        self, jobs: Iterator[Sequence[str]], begun: Callable[[int], None], ended: Callable[[int, JobReturn], None]
+    ) -> None:
         """Each job is run as soon as a worker is free."""
         told: list[int] = []
         workers: list[Worker] = []
@@ -67,6 +70,7 @@ class LocalLauncher(JobsElsewhere):
                     if told or (job := next(numbered, None)) is None:
                         break
                     workers.append(self._started(share))
+                    begun(job[0])
                     self._give(workers[-1], job)
                 while busy := [worker for worker in workers if worker.job is not None]:
                     for ready in wait([worker.pipe for worker in busy]):
@@ -81,6 +85,7 @@ class LocalLauncher(JobsElsewhere):
                         if not worker.process.is_alive():
                             workers.remove(worker)
                             workers.append(worker := self._started(worker.share))
+                        begun(job[0])
                         self._give(worker, job)
             except BaseException:
                 pass_on(signal.SIGTERM)
@@ -120,9 +125,10 @@ def shares(workers: int | None, gpus_per_job: int | None) -> list[Share]:
     room = len(gpus) // each if each else cores
     count = room if workers is None else workers
     if each < 0 or count < 1 or (each and count > room):
-        raise ValueError(
-            f"launcher.workers={workers}, launcher.gpus_per_job={gpus_per_job}: there are {len(gpus)} GPUs and "
-            f"{cores} cores here"
+        asked = f"launcher.workers={workers} launcher.gpus_per_job={gpus_per_job}".replace("None", "null")
+        raise UserError(
+            f"{asked}: there are {len(gpus)} GPUs here; workers must be 1 or more, gpus_per_job 0 or more, and their "
+            "product no more than there are"
         )
     groups = [",".join(gpus[index * each : (index + 1) * each]) if each else None for index in range(count)]
     return [Share(max(1, cores // count), group) for group in groups]

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,8 @@ from leyden.sweeps.launcher import Ended, JobsElsewhere, returned
 if TYPE_CHECKING:
     from submitit import Job
 
+COMMANDS = ("sbatch", "srun", "squeue", "scancel")
+SQUEUE = ("squeue", "--me", "--noheader", "--array", "--format=%i")
 ASK_SECONDS = 15.0  # between two questions to SLURM, which has other users
 
 
@@ -28,7 +31,7 @@ class SlurmLauncher(JobsElsewhere):
     SLURM signals SIGUSR1 `signal_delay_s` before the time of a job is over, or its machine is taken: the job saves, and
     asks to be queued again, as often as it takes. (What submitit would do on SIGUSR2 is never asked for.)
 
-    Raises UserError where SLURM does not take the array.
+    Raises UserError where there is no SLURM, and where it does not take the array.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class SlurmLauncher(JobsElsewhere):
         additional_parameters: DictConfig,
         **parameters: Any,
     ) -> None:
+        require_slurm()
         ours = [f"export {name}={shlex.quote(os.environ[name])}" for name in ("PYTHONPATH", HOME) if name in os.environ]
         more = {"signal": f"USR1@{signal_delay_s}", "requeue": True}
         self.folder = submitit_folder
@@ -48,13 +52,17 @@ class SlurmLauncher(JobsElsewhere):
             "additional_parameters": more | OmegaConf.to_container(additional_parameters),  # type: ignore[operator]
         }
 
-    def run(self, jobs: Iterator[Sequence[str]], ended: Callable[[int, JobReturn], None]) -> None:
+    def run(
+        self, jobs: Iterator[Sequence[str]], begun: Callable[[int], None], ended: Callable[[int, JobReturn], None]
+    ) -> None:
         if not (batch := [list(words) for words in jobs]):
             return
         with told_to_stop(stop):
             submitted = self._submit(batch)
             array = submitted[0].job_id.split("_")[0]
             print(f"SLURM has them as job {array}; what they print: {os.path.relpath(submitted[0].paths.folder)}")
+            for index in range(len(batch)):
+                begun(index)
             try:
                 for index, result in outcomes(submitted):
                     ended(index, returned(result))
@@ -78,6 +86,19 @@ class SlurmLauncher(JobsElsewhere):
         except (RuntimeError, submitit.core.utils.FailedJobError) as error:
             line = next((line for line in reversed(str(error).splitlines()) if "error: " in line), str(error))
             raise UserError(f"hydra/launcher=slurm: {line.rpartition('error: ')[2]}") from error
+
+
+def require_slurm() -> None:
+    """Raises UserError where SLURM takes no jobs from this machine."""
+    if missing := [command for command in COMMANDS if not shutil.which(command)]:
+        raise UserError(
+            f"hydra/launcher=slurm: there is no {missing[0]} on this machine's PATH; call it where SLURM takes jobs "
+            "from, a login node say, or with hydra/launcher=local"
+        )
+    answer = subprocess.run(SQUEUE, capture_output=True, text=True, check=False)
+    if answer.returncode:
+        why = (answer.stderr.strip() or f"squeue: exit status {answer.returncode}").splitlines()[-1]
+        raise UserError(f"hydra/launcher=slurm: SLURM does not answer from here ({why})")
 
 
 def outcomes(jobs: "Sequence[Job[Ended]]") -> Iterator[tuple[int, Ended]]:
@@ -110,6 +131,5 @@ def outcomes(jobs: "Sequence[Job[Ended]]") -> Iterator[tuple[int, Ended]]:
 
 def queue() -> set[str] | None:
     """The jobs of this user that wait or run, those of arrays one by one; None where SLURM does not answer."""
-    words = ["squeue", "--me", "--noheader", "--array", "--format=%i"]
-    completed = subprocess.run(words, capture_output=True, text=True, check=False)
+    completed = subprocess.run(SQUEUE, capture_output=True, text=True, check=False)
     return None if completed.returncode else set(completed.stdout.split())

@@ -25,7 +25,7 @@ from leyden.config.app import HOME
 from leyden.config.explain import explain
 from leyden.config.targets import untrusted
 from leyden.errors import UserError
-from leyden.runs.folder import RunFolder
+from leyden.runs.folder import CLAIMED, RunFolder
 from leyden.signals import Stop
 from leyden.sweeps.frozen import freeze, run_frozen, tell_of_changes
 from leyden.sweeps.jobs import Job, key_of
@@ -34,6 +34,7 @@ from leyden.sweeps.report_files import write
 from leyden.sweeps.summary import summarize
 from leyden.sweeps.table import tell
 
+BEGUN_BY = "LEYDEN_SWEEP_BEGUN_BY"  # the number of the process that made the folder: it outlives handing over
 NEEDED = {"slurm": "hydra_plugins.hydra_submitit_launcher", "ray": "ray"}  # by launchers
 
 
@@ -52,6 +53,8 @@ class SweepInFolder(Sweeper):
         self.hydra_context: HydraContext = hydra_context
         self.config: DictConfig = config
         self.folder = Path(config.hydra.sweep.dir)
+        if os.environ.get(BEGUN_BY) == str(os.getpid()):
+            CLAIMED.add(self.folder.absolute())
         with self._nothing_left_behind():
             require(config.hydra.runtime.choices["hydra/launcher"])
             self.launcher: Launcher = Plugins.instance().instantiate_launcher(
@@ -71,7 +74,8 @@ class SweepInFolder(Sweeper):
                 self._begin(overrides, arguments)
         with self._alone():
             try:
-                self.run(overrides)
+                with self._nothing_left_behind():
+                    self.run(overrides)
             except TooManyFailuresError:
                 limit = "fail_fast=true" if self.config.sweep.fail_fast else f"max_failures={self.most_failures}"
                 print(f"stopped by sweep.{limit}: resumed, the jobs that have not begun come first", flush=True)
@@ -90,6 +94,7 @@ class SweepInFolder(Sweeper):
             raise UserError(f"{project} has no train.py: a sweep runs a copy of it, of src/ and of configs/")
         freeze(project, RunFolder(self.folder), words)
         RunFolder(self.folder).write("multirun.yaml", OmegaConf.to_yaml(self.config))  # last: now it is a sweep
+        os.environ[BEGUN_BY] = str(os.getpid())
         run_frozen(project, self.folder, untrusted([*words, *self.config.hydra.overrides.hydra]))
 
     @abstractmethod
@@ -102,25 +107,32 @@ class SweepInFolder(Sweeper):
 
     def launch(self, jobs: Iterator[Job], varied: Sequence[str]) -> None:
         """Run the jobs: in this process one after the other, elsewhere as the launcher likes."""
-        begun: list[Job] = []
+        given: list[Job] = []
 
         def commands() -> Iterator[list[str]]:
             for job in jobs:
-                shown = " ".join(word for word in job.words if key_of(word) in varied)
-                print(f"job {job.number} begins: {shown}", flush=True)
-                begun.append(job)
+                given.append(job)
                 yield job.command
 
+        def begun(index: int) -> None:
+            shown = " ".join(word for word in given[index].words if key_of(word) in varied)
+            print(f"job {given[index].number} begins: {shown}", flush=True)
+
+        def ended(index: int, result: JobReturn) -> None:
+            self.note(given[index], result)
+
         if isinstance(self.launcher, JobsElsewhere):
-            self.launcher.run(commands(), lambda index, ended: self.note(begun[index], ended))
+            self.launcher.run(commands(), begun, ended)
         elif isinstance(self.launcher, BasicLauncher):
-            for command in commands():
-                (ended,) = self.launcher.launch([command], initial_job_idx=begun[-1].number)
-                self.note(begun[-1], ended)
+            for index, command in enumerate(commands()):
+                begun(index)
+                (result,) = self.launcher.launch([command], initial_job_idx=given[index].number)
+                ended(index, result)
         elif batch := list(commands()):
-            returns = self.launcher.launch(batch, initial_job_idx=begun[0].number)
-            for job, ended in zip(begun, returns, strict=True):
-                self.note(job, ended)
+            for index in range(len(batch)):
+                begun(index)
+            for index, result in enumerate(self.launcher.launch(batch, initial_job_idx=given[0].number)):
+                ended(index, result)
 
     def note(self, job: Job, ended: JobReturn) -> None:
         """Take in what became of a job. Raises TooManyFailuresError, or UserError where no other would do better."""

@@ -96,11 +96,14 @@ def test_only_a_training_that_failed_before_its_first_step_is_discarded(
     assert folder.parent.exists() == is_kept
 
 
-def test_a_sweep_is_never_removed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("jobs", [0, 1])
+def test_a_sweep_is_removed_only_before_its_first_job(tmp_path: Path, jobs: int) -> None:
     folder = claim(tmp_path / "sweep")
     write(folder, "multirun.yaml", "")
+    for number in range(jobs):
+        (folder / str(number)).mkdir()
     RunFolder(folder).discard_if_not_begun()
-    assert folder.exists()
+    assert folder.exists() == bool(jobs)
 
 
 def test_a_folder_that_this_process_has_not_made_is_never_removed(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import only_folder, train
 
+from leyden.errors import UserError
 from leyden.sweeps.local import Share, shares
 
 
@@ -24,8 +25,24 @@ def test_each_worker_has_its_own_gpus_and_its_part_of_the_cores(monkeypatch: pyt
 @pytest.mark.parametrize(("workers", "gpus_per_job"), [(5, 1), (None, 5), (0, None), (3, 2), (None, -1)])
 def test_more_than_there_is_is_refused(workers: int | None, gpus_per_job: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
-    with pytest.raises(ValueError, match="there are 4 GPUs and"):
+    with pytest.raises(UserError, match="there are 4 GPUs here; workers must be 1 or more"):
         shares(workers, gpus_per_job)
+
+
+@pytest.mark.parametrize(
+    ("word", "asked"),
+    [
+        ("launcher.workers=0", "launcher.workers=0 launcher.gpus_per_job=null"),
+        ("launcher.gpus_per_job=1", "launcher.workers=null launcher.gpus_per_job=1"),
+    ],
+)
+def test_what_the_machine_has_not_is_said_in_one_line(word: str, asked: str, tmp_path: Path) -> None:
+    words = ("-m", "experiment=xor", "seed=1,2", "hydra/launcher=local", word, f"paths.log_dir={tmp_path}/logs")
+    refused = train(*words, CUDA_VISIBLE_DEVICES="")
+    right = "workers must be 1 or more, gpus_per_job 0 or more, and their product no more than there are"
+    message = f"error: {asked}: there are 0 GPUs here; {right}\n"
+    assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", message)
+    assert not list(tmp_path.rglob("xor"))
 
 
 def test_a_job_sees_its_own_gpu_alone(tmp_path: Path) -> None:
