@@ -98,9 +98,9 @@ class SupervisedModule(LightningModule):
     def configure_optimizers(self) -> Any:
         trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
         optimizer = self.make_optimizer(trained)
-        clips_mixed = self.trainer.gradient_clip_val and isinstance(self.trainer.precision_plugin, MixedPrecision)
-        if clips_mixed and optimizer.defaults.get("fused"):
-            optimizer = self.make_optimizer(trained, fused=False)  # Lightning clips no gradients for a fused one
+        if optimizer.defaults.get("fused") and self.trainer.gradient_clip_val:
+            if isinstance(self.trainer.precision_plugin, MixedPrecision):  # which clips no gradients for a fused one
+                optimizer = self.make_optimizer(trained, fused=False)
         if self.make_scheduler is None:
             return optimizer
         total_steps = inspect.signature(self.make_scheduler).parameters.get("total_steps")
