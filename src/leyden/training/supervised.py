@@ -98,9 +98,8 @@ class SupervisedModule(LightningModule):
     def configure_optimizers(self) -> Any:
         trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
         optimizer = self.make_optimizer(trained)
-        if optimizer.defaults.get("fused") and self.trainer.gradient_clip_val:
-            if isinstance(self.trainer.precision_plugin, MixedPrecision):  # which clips no gradients for a fused one
-                optimizer = self.make_optimizer(trained, fused=False)
+        if optimizer.defaults.get("fused") and self._clips_mixed_precision:
+            optimizer = self.make_optimizer(trained, fused=False)  # Lightning would refuse
         if self.make_scheduler is None:
             return optimizer
         total_steps = inspect.signature(self.make_scheduler).parameters.get("total_steps")
@@ -121,6 +120,10 @@ class SupervisedModule(LightningModule):
                 else 1,
             },
         }
+
+    @property
+    def _clips_mixed_precision(self) -> bool:
+        return bool(self.trainer.gradient_clip_val) and isinstance(self.trainer.precision_plugin, MixedPrecision)
 
     def _total_steps(self) -> int:
         """Optimizer steps of the whole training. Raises UserError where it has no end."""
