@@ -1,6 +1,8 @@
 """From a config with `_target_`s to the objects that it describes."""
 
+import copy
 import functools
+import logging
 import os
 from collections.abc import Callable
 from typing import Any
@@ -17,8 +19,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from leyden.config.targets import check_targets
 from leyden.errors import UserError
+from leyden.runs.checkpoint import check_hyperparameters, init_weights
 from leyden.training import SupervisedModule
 from leyden.training.checkpoint_io import DurableCheckpointIO
+from leyden.training.population import Population, PopulationData, refuse_model
+
+log = logging.getLogger(__name__)
 
 REFUSALS = (ValueError, TypeError, OSError, ImportError, MisconfigurationException)
 
@@ -90,6 +96,37 @@ def build_model(config: DictConfig) -> LightningModule:
     if config.compile:
         model.compile()
     return model
+
+
+def build_initial(config: DictConfig) -> LightningModule:
+    """The model as its training begins. Raises UserError where checkpoints of it could not be read again."""
+    model = build_model(config)
+    check_hyperparameters(model)
+    if config.init_from:
+        log.info(init_weights(model, config.init_from, strict=config.strict))
+    return model
+
+
+def build_population(config: DictConfig) -> tuple[PopulationData, Population]:
+    """The members that `population` asks for, and their data: member k is what a run with `seed + k` would build.
+
+    `config` is one whose interpolations are not resolved yet, so that what refers to the seed follows it. Raises
+    UserError for what cannot be trained as one computation.
+    """
+    count, first = config.population, config.seed
+    if not isinstance(count, int) or count < 1:
+        raise UserError(f"population={count}: must be a whole number above 0, or null")
+    if config.compile:
+        raise UserError("population: compile=true is for one model; a population is recorded as one computation anyway")
+    config = copy.deepcopy(config)
+    members, data = [], PopulationData()
+    for config.seed in range(first, first + count):
+        seed_all(config)
+        data_of_member, model = build_data(config), build_initial(config)
+        refuse_model(model)
+        data.add(data_of_member)
+        members.append(model)
+    return data, Population(members, config.expected)
 
 
 def build_trainer(config: DictConfig, **arguments: Any) -> Trainer:

@@ -1,0 +1,182 @@
+"""A module whose members are copies of one model, each with weights of its own."""
+
+from collections.abc import Mapping, Sequence
+from statistics import NormalDist
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad_and_value, vmap
+from torch.fx.experimental.proxy_tensor import make_fx
+from torchmetrics import MeanMetric, Metric
+
+from leyden.training.metrics import EpochMetrics
+from leyden.training.population.metrics import PopulationMetrics
+from leyden.training.population.refusals import refuse_model, refuse_optimizer, said_in_one_line
+from leyden.training.supervised import SupervisedModule
+
+Range = Sequence[float]
+Batch = tuple[Tensor, ...]
+
+
+class Population(SupervisedModule):
+    """Trains K members, models of one architecture, at once, each as it would be trained alone.
+
+    `weights` [K, P] are all parameters of each. Batches are (inputs [B, K, ...], targets [B, K, ...], ...): the samples
+    of each member are its own. Logs means over the members; `values` holds what each came to: a metric [K] by its
+    name, from the last epoch that measured it. The step is recorded once, for each shape of batches, as the plain
+    operations that it comes to (`make_fx`): `vmap` and autograd themselves take three times as long as those.
+
+    A member succeeds whose metrics are all in the ranges `expected`; the share that does is logged in the test as
+    `test/success_rate`, with the bounds of its 95 % interval.
+
+    Raises UserError for a model that cannot be trained so (see `refuse_model`).
+    """
+
+    def __init__(self, members: Sequence[SupervisedModule], expected: Mapping[str, Range] | None = None) -> None:
+        refuse_model(members[0])
+        super().__init__(members[0].loss)
+        metrics: Any = members[0].val_metrics.metrics
+        self.train_metrics, self.val_metrics = PopulationMetrics(metrics), PopulationMetrics(metrics)
+        self.members = list(members)  # in a list, their parameters are not this module's
+        self.weights = nn.Parameter(torch.stack([_flat(member) for member in members]))
+        self.make_optimizer, self.make_scheduler = members[0].make_optimizer, members[0].make_scheduler
+        self.expected = dict(expected or {})
+        self.values: dict[str, Tensor] = {}
+        self._names = [name for name, _ in members[0].named_parameters()]
+        self._shapes = [parameter.shape for parameter in members[0].parameters()]
+        self._recorded: dict[Any, Any] = {}
+        self._gradients = torch.empty(0)
+
+    def __str__(self) -> str:
+        return f"{len(self.members)} x {type(self.members[0]).__name__}"
+
+    def _compare_one(self, weights: Tensor, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        parts = weights.split([shape.numel() for shape in self._shapes])
+        named = {name: part.view(shape) for name, part, shape in zip(self._names, parts, self._shapes, strict=True)}
+        predictions = functional_call(self.members[0], named, (inputs,))
+        return self.loss(predictions, targets), predictions
+
+    def _compare(self, weights: Tensor, inputs: Tensor, targets: Tensor) -> Any:
+        """Losses [K] and predictions [B, K, ...]."""
+        return vmap(self._compare_one, in_dims=(0, 1, 1), out_dims=(0, 1))(weights, inputs, targets)
+
+    def _differentiate(self, weights: Tensor, inputs: Tensor, targets: Tensor) -> Any:
+        """The gradient [K, P] of each member's own loss, and what `_compare` gives."""
+        one = grad_and_value(self._compare_one, has_aux=True)
+        return vmap(one, in_dims=(0, 1, 1), out_dims=(0, (0, 1)))(weights, inputs, targets)
+
+    def _run(self, function: Any, batch: Batch) -> Any:
+        tensors = self.weights.detach(), batch[0], batch[1]
+        kind = (function.__name__, self.training, *((each.shape, each.dtype) for each in tensors))
+        if kind not in self._recorded:
+            with said_in_one_line(self.members[0]):
+                self._recorded[kind] = make_fx(lambda *each: function(*each))(*tensors).forward
+        return self._recorded[kind](*tensors)
+
+    def _predict_and_compare(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        losses, predictions = self._run(self._compare, batch)
+        return losses, predictions
+
+    @torch.no_grad()
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        self._gradients, (losses, predictions) = self._run(self._differentiate, batch)
+        if self._ends_with_validation:
+            self.train_metrics.update(losses, predictions, batch[1])
+        return losses.mean()
+
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """The gradients are known already: those of each member's own loss, not of the mean that is shown."""
+        gradients = self._gradients / self.trainer.accumulate_grad_batches
+        self.weights.grad = gradients if self.weights.grad is None else self.weights.grad + gradients
+
+    def train(self, mode: bool = True) -> "Population":
+        super().train(mode)
+        self.members[0].train(mode)
+        return self
+
+    def configure_optimizers(self) -> Any:
+        optimizers = super().configure_optimizers()
+        refuse_optimizer(optimizers)
+        return optimizers
+
+    def _log_epoch(self, stage: str, metrics: EpochMetrics) -> None:
+        values = {f"{stage}/{name}": value for name, value in metrics.compute().items()}
+        metrics.reset()
+        if not self.trainer.sanity_checking:
+            self.values |= values
+        self.log_dict({name: value.mean() for name, value in values.items()})
+
+    def on_test_start(self) -> None:
+        """From here on, every member is a model of its own: `test_step` may be one that no other model has."""
+        self._logged: list[dict[str, Metric]] = [{} for _ in self.members]
+        for member, weights, logged in zip(self.members, self.weights.detach(), self._logged, strict=True):
+            set_weights(member, weights)
+            member.eval()
+            member.trainer = self.trainer
+            member.log = _Recorder(logged)  # type: ignore[method-assign,assignment]
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        for index, member in enumerate(self.members):
+            own = tuple(tensor[:, index] for tensor in batch)
+            member.log.samples = len(own[0])  # type: ignore[attr-defined]
+            member.test_step(own, batch_idx)
+
+    def on_test_epoch_end(self) -> None:
+        for member in self.members:
+            member.log.samples = 1  # type: ignore[attr-defined]
+            member.on_test_epoch_end()
+        tested = {name: torch.stack([logged[name].compute() for logged in self._logged]) for name in self._logged[0]}
+        self.values |= tested
+        self.log_dict({name: value.mean() for name, value in tested.items()})
+        if self.expected:
+            succeeded = int(self.succeeded().sum())
+            low, high = wilson_interval(succeeded, len(self.members))
+            rate = succeeded / len(self.members)
+            self.log_dict({"test/success_rate": rate, "test/success_rate_low": low, "test/success_rate_high": high})
+
+    def succeeded(self) -> Tensor:
+        """Whether each member [K] reached all that is expected."""
+        reached = torch.ones(len(self.members), dtype=torch.bool, device=self.device)
+        for name, (low, high) in self.expected.items():
+            value = self.values.get(name, torch.tensor(torch.nan, device=self.device))
+            reached &= (low <= value) & (value <= high)
+        return reached
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["values"] = self.values
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.values = {name: value.to(self.device) for name, value in checkpoint["values"].items()}
+
+
+class _Recorder:
+    """Stands in for a member's `log`: keeps its metrics, and the means over samples of its numbers."""
+
+    def __init__(self, logged: dict[str, Metric]) -> None:
+        self.logged = logged
+        self.samples = 1
+
+    def __call__(self, name: str, value: Any, *args: Any, **kwargs: Any) -> None:
+        if isinstance(value, Metric):
+            self.logged[name] = value
+        else:
+            mean = self.logged.setdefault(name, MeanMetric(nan_strategy="disable"))
+            mean.update(torch.as_tensor(value).cpu(), self.samples)
+
+
+def _flat(model: nn.Module) -> Tensor:
+    return nn.utils.parameters_to_vector(model.parameters()).detach()
+
+
+def set_weights(model: nn.Module, weights: Tensor) -> None:
+    """Give a model its parameters [P], on their device and in their precision."""
+    model.to(weights.device).type(weights.dtype)
+    nn.utils.vector_to_parameters(weights, model.parameters())
+
+
+def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+    """The bounds of a success rate (Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953)."""
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    centre, spread = successes + z**2 / 2, z * (successes * (1 - successes / trials) + z**2 / 4) ** 0.5
+    return (centre - spread) / (trials + z**2), (centre + spread) / (trials + z**2)
