@@ -119,10 +119,14 @@ def build_population(config: DictConfig) -> tuple[PopulationData, Population]:
     if config.compile:
         raise UserError("population: compile=true is for one model; a population is recorded as one computation anyway")
     config = copy.deepcopy(config)
-    members, data = [], PopulationData()
+    members: list[SupervisedModule] = []
+    data = PopulationData()
     for config.seed in range(first, first + count):
         seed_all(config)
-        data_of_member, model = build_data(config), build_initial(config)
+        data_of_member = build_data(config)
+        model = build(config, "model") if members else build_initial(config)  # the first checks the config for all
+        if members and config.init_from:
+            init_weights(model, config.init_from, strict=config.strict)
         refuse_model(model)
         data.add(data_of_member)
         members.append(model)
@@ -144,6 +148,9 @@ def build_trainer(config: DictConfig, **arguments: Any) -> Trainer:
     trainer: Trainer = build(config, "trainer", **arguments)
     if isinstance(trainer.strategy, SingleDeviceStrategy | DDPStrategy):  # others shard what they save
         trainer.strategy.checkpoint_io = DurableCheckpointIO()
+    # Optimizers ask at every step whether there is a GPU. Lightning has them load the driver's library each time: on a
+    # CPU a third of a small model's step.
+    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0" if trainer.strategy.root_device.type == "cpu" else "1"
     return trainer
 
 

@@ -40,6 +40,12 @@ class SupervisedModule(LightningModule):
         self.make_scheduler: SchedulerFactory | None = None
         self.plateau_metric = "val/loss"
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "_current_fx_name":  # Lightning sets it 50 times a step, and nn.Module takes 2 µs to see what it is
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         loss, predictions = self._predict_and_compare(batch)
         if self._ends_with_validation:

@@ -6,6 +6,7 @@ from typing import Any
 import lightning
 import torch
 from lightning.pytorch import LightningModule, Trainer
+from torch import Tensor
 
 from leyden.training.callbacks.best import Best
 from leyden.training.callbacks.hooks import only_own_hooks
@@ -33,11 +34,13 @@ class BestMembers(Best):
         self.values = torch.full((len(population.members),), torch.nan)
         self.weights = population.weights.detach().clone()
         self._is_new = False  # not yet in the file
+        self._seen: Tensor | None = None  # the values that were looked at last
 
     def _look(self, trainer: Trainer) -> None:
         values = self.population.values.get(self.monitor)
-        if values is None or trainer.sanity_checking:
+        if values is None or values is self._seen or trainer.sanity_checking:
             return
+        self._seen = values
         self.values, self.weights = self.values.to(values), self.weights.to(values.device)
         better = values < self.values if self.mode == "min" else values > self.values
         better |= self.values.isnan() & ~values.isnan()

@@ -33,8 +33,8 @@ class PopulationLoader(TensorLoader):
         """The indices [samples, K] that the members visit in this epoch."""
         if not self.shuffle:
             return torch.arange(self.samples, device=self.first.device).unsqueeze(1) + self.first
-        orders = torch.stack([shuffled(self.samples, seed, self.epoch) for seed in self.seeds], dim=1)
-        return orders.to(self.first.device) + self.first
+        orders = torch.cat([shuffled(self.samples, seed, self.epoch) for seed in self.seeds])
+        return orders.view(-1, self.samples).T.to(self.first.device) + self.first
 
 
 class PopulationData(LightningDataModule):

@@ -21,6 +21,9 @@ class PopulationMetrics(EpochMetrics):
     def _fold(self) -> None:
         """Nothing is passed on before the end of the epoch."""
 
+    def reset(self) -> None:
+        self._kept, self._numbers = [], 0
+
     def compute(self) -> dict[str, Tensor]:
         if not (kept := self.kept()):
             return {}

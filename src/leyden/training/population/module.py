@@ -12,7 +12,13 @@ from torchmetrics import MeanMetric, Metric
 
 from leyden.training.metrics import EpochMetrics
 from leyden.training.population.metrics import PopulationMetrics
-from leyden.training.population.refusals import refuse_model, refuse_optimizer, said_in_one_line
+from leyden.training.population.refusals import (
+    TESTS,
+    overridden,
+    refuse_model,
+    refuse_optimizer,
+    said_in_one_line,
+)
 from leyden.training.supervised import SupervisedModule
 
 Range = Sequence[float]
@@ -37,7 +43,7 @@ class Population(SupervisedModule):
         refuse_model(members[0])
         super().__init__(members[0].loss)
         metrics: Any = members[0].val_metrics.metrics
-        self.train_metrics, self.val_metrics = PopulationMetrics(metrics), PopulationMetrics(metrics)
+        self.train_metrics, self.val_metrics, self.test_metrics = (PopulationMetrics(metrics) for _ in range(3))
         self.members = list(members)  # in a list, their parameters are not this module's
         self.weights = nn.Parameter(torch.stack([_flat(member) for member in members]))
         self.make_optimizer, self.make_scheduler = members[0].make_optimizer, members[0].make_scheduler
@@ -101,15 +107,20 @@ class Population(SupervisedModule):
         return optimizers
 
     def _log_epoch(self, stage: str, metrics: EpochMetrics) -> None:
-        values = {f"{stage}/{name}": value for name, value in metrics.compute().items()}
+        self._tell({f"{stage}/{name}": value for name, value in metrics.compute().items()})
         metrics.reset()
+
+    def _tell(self, values: Mapping[str, Tensor]) -> None:
         if not self.trainer.sanity_checking:
             self.values |= values
         self.log_dict({name: value.mean() for name, value in values.items()})
 
     def on_test_start(self) -> None:
-        """From here on, every member is a model of its own: `test_step` may be one that no other model has."""
-        self._logged: list[dict[str, Metric]] = [{} for _ in self.members]
+        """Where the test is the model's own, each member goes through it as a model of its own."""
+        self._logged: list[dict[str, Metric]] = []
+        if not overridden(self.members[0], SupervisedModule) & set(TESTS):
+            return
+        self._logged = [{} for _ in self.members]
         for member, weights, logged in zip(self.members, self.weights.detach(), self._logged, strict=True):
             set_weights(member, weights)
             member.eval()
@@ -117,18 +128,22 @@ class Population(SupervisedModule):
             member.log = _Recorder(logged)  # type: ignore[method-assign,assignment]
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
+        if not self._logged:
+            super().test_step(batch, batch_idx)
+            return
         for index, member in enumerate(self.members):
             own = tuple(tensor[:, index] for tensor in batch)
             member.log.samples = len(own[0])  # type: ignore[attr-defined]
             member.test_step(own, batch_idx)
 
     def on_test_epoch_end(self) -> None:
-        for member in self.members:
-            member.log.samples = 1  # type: ignore[attr-defined]
-            member.on_test_epoch_end()
-        tested = {name: torch.stack([logged[name].compute() for logged in self._logged]) for name in self._logged[0]}
-        self.values |= tested
-        self.log_dict({name: value.mean() for name, value in tested.items()})
+        if self._logged:
+            for member in self.members:
+                member.on_test_epoch_end()
+            names = self._logged[0]
+            self._tell({name: torch.stack([logged[name].compute() for logged in self._logged]) for name in names})
+        else:
+            super().on_test_epoch_end()
         if self.expected:
             succeeded = int(self.succeeded().sum())
             low, high = wilson_interval(succeeded, len(self.members))

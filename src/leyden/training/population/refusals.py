@@ -18,7 +18,8 @@ ELEMENTWISE = (
     *(torch.optim.Adadelta, torch.optim.Adagrad, torch.optim.Adam, torch.optim.Adamax, torch.optim.AdamW),
     *(torch.optim.ASGD, torch.optim.NAdam, torch.optim.RAdam, torch.optim.RMSprop, torch.optim.Rprop, torch.optim.SGD),
 )
-MODELS_OWN = ("forward", "predict_step", "probabilities", "test_step", "on_test_epoch_end")
+TESTS = ("test_step", "on_test_epoch_end")
+MODELS_OWN = ("forward", "predict_step", "probabilities", *TESTS)
 DATAS_OWN = ("load", "prepare_data")
 
 
@@ -32,8 +33,8 @@ def refuse_model(model: LightningModule) -> None:
         raise UserError(
             f"population: {name} has running statistics or other buffers ({buffers[0]}), which members cannot share"
         )
-    if own := _overridden(model, SupervisedModule, MODELS_OWN):
-        raise UserError(f"population: {name} has its own {own[0]}, which cannot be called for all members at once")
+    if own := overridden(model, SupervisedModule) - set(MODELS_OWN):
+        raise UserError(f"population: {name} has its own {min(own)}, which cannot be called for all members at once")
     if frozen := [key for key, parameter in model.named_parameters() if not parameter.requires_grad]:
         raise UserError(f"population: {name} has parameters that are not trained ({frozen[0]})")
     if not list(model.parameters()):
@@ -45,8 +46,8 @@ def refuse_data(data: LightningDataModule) -> None:
     name = type(data).__name__
     if not isinstance(data, TensorDataModule):
         raise UserError(f"population: {name} is no TensorDataModule, and the order of its batches is not known")
-    if own := _overridden(data, TensorDataModule, DATAS_OWN):
-        raise UserError(f"population: {name} has its own {own[0]}, which cannot be called for all members at once")
+    if own := overridden(data, TensorDataModule) - set(DATAS_OWN):
+        raise UserError(f"population: {name} has its own {min(own)}, which cannot be called for all members at once")
 
 
 def refuse_trainer(trainer: Trainer) -> None:
@@ -98,8 +99,8 @@ def said_in_one_line(model: LightningModule) -> Iterator[None]:
         raise UserError(f"population: {type(model).__name__} cannot be trained as one computation: {reason}") from error
 
 
-def _overridden(of: object, base: type, allowed: tuple[str, ...]) -> list[str]:
+def overridden(of: object, base: type) -> set[str]:
     """The methods and properties of `base` that the class of `of` has in a form of its own."""
     below = {name for cls in type(of).__mro__[: type(of).__mro__.index(base)] for name in vars(cls)}
     methods = {name for name in dir(base) if callable(member := getattr(base, name)) or isinstance(member, property)}
-    return sorted(name for name in below & methods if not name.startswith("__") and name not in allowed)
+    return {name for name in below & methods if not name.startswith("__")}
