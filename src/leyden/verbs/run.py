@@ -65,7 +65,7 @@ class Run(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.resumed and isinstance(pl_module, SupervisedModule):
-            self._retune(trainer)
+            self._retune(trainer, pl_module)
         self.continue_curves(trainer)
         if not trainer.is_global_zero:
             return
@@ -124,7 +124,7 @@ class Run(Callback):
             if isinstance(logger, TensorBoardLogger | CSVLogger):
                 logger.continue_from(self._logged)
 
-    def _retune(self, trainer: Trainer) -> None:
+    def _retune(self, trainer: Trainer, model: SupervisedModule) -> None:
         """Let optimizer and scheduler be what the config says, where that has changed since the checkpoint."""
         if self._trained_with is None:
             return
@@ -134,7 +134,7 @@ class Run(Callback):
                 raise UserError("optimizer, scheduler: a model with several cannot change them while it goes on")
             retune(trainer.optimizers[0], scheduler, self._trained_with, self._options())
         if hasattr(scheduler, "total_steps"):
-            check_length(scheduler, trainer.estimated_stepping_batches)
+            check_length(scheduler, model.total_steps())
 
     def _options(self) -> tuple[Options, Options]:
         optimizer, scheduler = (

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule
@@ -10,6 +11,9 @@ from torch import Tensor
 from leyden.errors import UserError
 from leyden.training.population.refusals import refuse_data
 from leyden.training.tensor_data import TensorDataModule, TensorLoader, Tensors, shuffled
+
+
+STEPS_AT_ONCE = 8
 
 
 class PopulationLoader(TensorLoader):
@@ -70,9 +74,17 @@ class PopulationData(LightningDataModule):
         prints = [data.fingerprint() for data in self.sets.values()]
         return prints[0] if len(prints) == 1 else hashlib.sha256(" ".join(prints).encode()).hexdigest()
 
+    @property
+    def batch_size(self) -> int:
+        """Samples of each member in a step."""
+        return self.of(0).batch_size
+
     def train_dataloader(self) -> PopulationLoader:
-        overfitting = self.trainer is not None and self.trainer.overfit_batches > 0  # type: ignore[attr-defined]
-        return self._loader("train", self.of(0).batch_size, shuffle=not overfitting)
+        """Hands out several steps at once, but where the trainer counts batches."""
+        trainer: Any = self.trainer
+        counts = trainer is not None and (isinstance(trainer.limit_train_batches, int) or trainer.val_check_interval != 1)
+        overfitting = trainer is not None and trainer.overfit_batches > 0
+        return self._loader("train", self.batch_size * (1 if counts else STEPS_AT_ONCE), shuffle=not overfitting)
 
     def val_dataloader(self) -> PopulationLoader:
         return self._loader("val", self.of(0).eval_batch_size, shuffle=False)

@@ -52,7 +52,7 @@ class Population(SupervisedModule):
         self._names = [name for name, _ in members[0].named_parameters()]
         self._shapes = [parameter.shape for parameter in members[0].parameters()]
         self._recorded: dict[Any, Any] = {}
-        self._gradients = torch.empty(0)
+        self.automatic_optimization = False
 
     def __str__(self) -> str:
         return f"{len(self.members)} x {type(self.members[0]).__name__}"
@@ -86,15 +86,39 @@ class Population(SupervisedModule):
 
     @torch.no_grad()
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        self._gradients, (losses, predictions) = self._run(self._differentiate, batch)
-        if self._ends_with_validation:
-            self.train_metrics.update(losses, predictions, batch[1])
+        """Several steps of the optimizer, one after the other: what Lightning does between two takes as long as one."""
+        optimizer: Any = self.optimizers()
+        epoch_loop = self.trainer.fit_loop.epoch_loop
+        size = self.trainer.datamodule.batch_size  # type: ignore[attr-defined]
+        steps = zip(*(tensor.split(size) for tensor in batch), strict=True)
+        for index, step in enumerate(steps):
+            if index:
+                if self.trainer.global_step == self.trainer.max_steps:
+                    break
+                epoch_loop._batches_that_stepped += 1  # by which loggers count
+            self.weights.grad, (losses, predictions) = self._run(self._differentiate, step)
+            if self._ends_with_validation:
+                self.train_metrics.update(losses, predictions, step[1])
+            optimizer.step()
+            self._step_schedulers("step")
         return losses.mean()
 
-    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
-        """The gradients are known already: those of each member's own loss, not of the mean that is shown."""
-        gradients = self._gradients / self.trainer.accumulate_grad_batches
-        self.weights.grad = gradients if self.weights.grad is None else self.weights.grad + gradients
+    def on_train_epoch_end(self) -> None:
+        super().on_train_epoch_end()
+        self._step_schedulers("epoch")
+
+    def total_steps(self) -> int:
+        total, trainer = super().total_steps(), self.trainer
+        size, loader = trainer.datamodule.batch_size, trainer.train_dataloader  # type: ignore[attr-defined]
+        if loader.batch_size == size or total == trainer.max_steps:
+            return total
+        steps = (trainer.max_epochs or 0) * -(-loader.samples // size)
+        return min(steps, trainer.max_steps) if trainer.max_steps > 0 else steps
+
+    def _step_schedulers(self, interval: str) -> None:
+        for each in self.trainer.lr_scheduler_configs:
+            if each.interval == interval:
+                each.scheduler.step()  # type: ignore[call-arg]
 
     def train(self, mode: bool = True) -> "Population":
         super().train(mode)

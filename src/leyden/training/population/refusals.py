@@ -55,9 +55,10 @@ def refuse_trainer(trainer: Trainer) -> None:
     callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined]
     reasons = {
         "trainer.devices": (trainer.world_size > 1, "it is trained on one device"),
-        "trainer.gradient_clip_val": (
-            trainer.gradient_clip_val and trainer.gradient_clip_algorithm != "value",
-            "the norm would be that of all members; trainer.gradient_clip_algorithm=value clips each number",
+        "trainer.gradient_clip_val": (trainer.gradient_clip_val, "the norm would be that of all members"),
+        "trainer.accumulate_grad_batches": (
+            trainer.accumulate_grad_batches != 1,
+            "must be 1; data.batch_size makes a step larger",
         ),
         "trainer.precision": (
             trainer.precision not in ("32-true", "64-true"),
