@@ -24,6 +24,8 @@ from leyden.training.supervised import SupervisedModule
 Range = Sequence[float]
 Batch = tuple[Tensor, ...]
 
+VIEWS = (torch.ops.aten.view.default, torch.ops.aten._unsafe_view.default, torch.ops.aten.expand.default)
+
 
 class Population(SupervisedModule):
     """Trains K members, models of one architecture, at once, each as it would be trained alone.
@@ -77,7 +79,7 @@ class Population(SupervisedModule):
         kind = (function.__name__, self.training, *((each.shape, each.dtype) for each in tensors))
         if kind not in self._recorded:
             with said_in_one_line(self.members[0]):
-                self._recorded[kind] = make_fx(lambda *each: function(*each))(*tensors).forward
+                self._recorded[kind] = _recorded(function, tensors)
         return self._recorded[kind](*tensors)
 
     def _predict_and_compare(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -187,6 +189,17 @@ class Population(SupervisedModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.values = {name: value.to(self.device) for name, value in checkpoint["values"].items()}
+
+
+def _recorded(function: Any, tensors: Sequence[Tensor]) -> Any:
+    """The operations of `function`, but for those that let the shape of their input be as it is."""
+    module = make_fx(lambda *each: function(*each))(*tensors)
+    for node in module.graph.nodes:
+        if node.target in VIEWS and node.meta["tensor_meta"].shape == node.args[0].meta["tensor_meta"].shape:
+            node.replace_all_uses_with(node.args[0])
+    module.graph.eliminate_dead_code()
+    module.recompile()
+    return module.forward
 
 
 class _Recorder:
