@@ -29,7 +29,7 @@ from leyden.sweeps.trial import pruner_of
 from leyden.training.callbacks import Best, BestCheckpoint, Guard, NonFiniteError, Prune
 from leyden.training.checkpoint_io import load_checkpoint
 from leyden.training.loggers import TensorBoardLogger
-from leyden.training.population import BestMembers, Population, PopulationData, refuse_trainer
+from leyden.training.population import BestMembers, GuardMembers, Population, PopulationData, refuse_trainer
 from leyden.verbs import quiet  # noqa: F401
 from leyden.verbs.children import joined_by_children
 from leyden.verbs.predict import write_table
@@ -91,7 +91,7 @@ def _train(config: DictConfig, composed: DictConfig, record: Record, resumed: Re
         follow = Run(config, record, resumed)
         trainer = build_trainer(
             config,
-            callbacks=[*callbacks, *guards(config), *pruning, follow],
+            callbacks=[*callbacks, *guards(config, model), *pruning, follow],
             logger=loggers or False,
             default_root_dir=str(run.path),
         )
@@ -160,12 +160,15 @@ def test_members(trainer: Trainer, best: BestMembers, run: RunFolder) -> dict[st
     return {name: float(value) for name, value in metrics.items()}
 
 
-def guards(config: DictConfig) -> list[Guard]:
+def guards(config: DictConfig, model: LightningModule) -> list[Guard]:
     """Raises UserError where `guard` is neither on nor off."""
     chosen = {True: "on", False: "off"}.get(config.get("guard", True), config.get("guard"))  # on and off in YAML
     if chosen not in ("on", "off"):
         raise UserError(f"guard={chosen}: choose one of on, off")
-    return [Guard(config.paths.run_dir)] if chosen == "on" else []
+    if chosen == "off":
+        return []
+    folder = config.paths.run_dir
+    return [GuardMembers(folder, config.seed) if isinstance(model, Population) else Guard(folder)]
 
 
 def said_of(error: NonFiniteError | OSError, run: RunFolder) -> str:

@@ -82,7 +82,9 @@ class PopulationData(LightningDataModule):
     def train_dataloader(self) -> PopulationLoader:
         """Hands out several steps at once, but where the trainer counts batches."""
         trainer: Any = self.trainer
-        counts = trainer is not None and (isinstance(trainer.limit_train_batches, int) or trainer.val_check_interval != 1)
+        counts = trainer is not None and (
+            isinstance(trainer.limit_train_batches, int) or trainer.val_check_interval != 1
+        )
         overfitting = trainer is not None and trainer.overfit_batches > 0
         return self._loader("train", self.batch_size * (1 if counts else STEPS_AT_ONCE), shuffle=not overfitting)
 

@@ -31,7 +31,7 @@ class Population(SupervisedModule):
     """Trains K members, models of one architecture, at once, each as it would be trained alone.
 
     `weights` [K, P] are all parameters of each. Batches are (inputs [B, K, ...], targets [B, K, ...], ...): the samples
-    of each member are its own. Logs means over the members; `values` holds what each came to: a metric [K] by its
+    of each member are its own; `batch` and `losses` [K] are those of the step that is being taken. Logs means over the members; `values` holds what each came to: a metric [K] by its
     name, from the last epoch that measured it. The step is recorded once, for each shape of batches, as the plain
     operations that it comes to (`make_fx`): `vmap` and autograd themselves take three times as long as those.
 
@@ -51,13 +51,12 @@ class Population(SupervisedModule):
         self.make_optimizer, self.make_scheduler = members[0].make_optimizer, members[0].make_scheduler
         self.expected = dict(expected or {})
         self.values: dict[str, Tensor] = {}
+        self.batch: Batch = ()
+        self.losses = torch.empty(0)
         self._names = [name for name, _ in members[0].named_parameters()]
         self._shapes = [parameter.shape for parameter in members[0].parameters()]
         self._recorded: dict[Any, Any] = {}
         self.automatic_optimization = False
-
-    def __str__(self) -> str:
-        return f"{len(self.members)} x {type(self.members[0]).__name__}"
 
     def _compare_one(self, weights: Tensor, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         parts = weights.split([shape.numel() for shape in self._shapes])
@@ -98,12 +97,13 @@ class Population(SupervisedModule):
                 if self.trainer.global_step == self.trainer.max_steps:
                     break
                 epoch_loop._batches_that_stepped += 1  # by which loggers count
-            self.weights.grad, (losses, predictions) = self._run(self._differentiate, step)
+            self.weights.grad, (self.losses, predictions) = self._run(self._differentiate, step)
+            self.batch = step
             if self._ends_with_validation:
-                self.train_metrics.update(losses, predictions, step[1])
+                self.train_metrics.update(self.losses, predictions, step[1])
             optimizer.step()
             self._step_schedulers("step")
-        return losses.mean()
+        return self.losses.mean()
 
     def on_train_epoch_end(self) -> None:
         super().on_train_epoch_end()
@@ -185,10 +185,10 @@ class Population(SupervisedModule):
         return reached
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["values"] = self.values
+        checkpoint["population"] = self.values
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.values = {name: value.to(self.device) for name, value in checkpoint["values"].items()}
+        self.values = {name: value.to(self.device) for name, value in checkpoint["population"].items()}
 
 
 def _recorded(function: Any, tensors: Sequence[Tensor]) -> Any:
