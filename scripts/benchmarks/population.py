@@ -1,8 +1,8 @@
 """How many more models a CPU second trains where they are one population: `python scripts/benchmarks/population.py`.
 
-`experiment=xor population=256`, whole, with loggers, checkpoints, validation and progress, against a loop of raw PyTorch
-that trains one model and writes nothing; each in a process of its own, on one thread, in turn. CPU seconds; those of the
-population are counted from where its packages are imported on, and, for the last row, from the start of the process.
+`experiment=xor population=256`, whole, with loggers, checkpoints, validation and progress, against a loop of raw
+PyTorch that trains one model and writes nothing; each in a process of its own, on one thread, in turn. CPU seconds;
+those of the population count from when its packages are imported and, in the last row, from the start of the process.
 """
 
 import argparse
@@ -55,18 +55,18 @@ def main() -> None:
     parser.add_argument("--raw-epochs", type=int, default=1000, help="of the one model of the raw loop")
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
-    raws, ratios, whole = [], [], []
+    raws, populations = [], []
     for _ in range(arguments.repeats):
         (raw,) = measured(RAW.format(epochs=arguments.raw_epochs))
         raws.append(raw * arguments.epochs / arguments.raw_epochs)
         logs = Path(tempfile.mkdtemp(prefix="population-"))
         try:
             code = POPULATION.format(members=arguments.members, epochs=arguments.epochs, logs=logs)
-            ratios.append(measured(code))
+            populations.append(measured(code))
         finally:
             shutil.rmtree(logs)
     table = Table(f"{arguments.epochs:,} epochs of XOR", "lowest", "median", "highest", "target", box=None)
-    trained, process = ([seconds[part] for seconds in ratios] for part in (0, 1))
+    trained, process = ([seconds[part] for seconds in populations] for part in (0, 1))
     faster, whole = (
         [arguments.members * raw / seconds for raw, seconds in zip(raws, part, strict=True)]
         for part in (trained, process)

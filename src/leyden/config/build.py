@@ -119,7 +119,7 @@ def build_population(config: DictConfig) -> tuple[PopulationData, Population]:
     if config.compile:
         raise UserError("population: compile=true is for one model; a population is recorded as one computation anyway")
     config = copy.deepcopy(config)
-    members: list[SupervisedModule] = []
+    members: list[Any] = []
     data = PopulationData()
     for config.seed in range(first, first + count):
         seed_all(config)
@@ -136,9 +136,9 @@ def build_population(config: DictConfig) -> tuple[PopulationData, Population]:
 
 
 def build_again(config: DictConfig, key: str) -> Any:
-    """As `build`, for what was built before with another seed; in a third of the time where it is made of plain values."""
+    """As `build`, for what was built before with another seed; in a third of the time where its values are plain."""
     values: dict[str, Any] = OmegaConf.to_container(config[key], resolve=True)  # type: ignore[assignment]
-    if "'_" in str({**values, "_target_": None}).replace("'_target_'", "", 1):
+    if str(values).count("'_") > 1:  # parts with a _target_ of their own, or more that Hydra is asked for
         return build(config, key)
     return get_object(values.pop("_target_"))(**values)
 

@@ -105,7 +105,7 @@ class Run(Callback):
             values = {key: OmegaConf.select(self.config, key) for key in varies}
             return {key: varies[key] if OmegaConf.is_config(value) else value for key, value in values.items()}
         # A plain module has an optimizer of its own: what the config says of it would be untrue.
-        unused = ("population",) if self.config.get("population") is None else ()
+        unused: tuple[str, ...] = ("population",) if self.config.get("population") is None else ()
         unused += () if isinstance(model, SupervisedModule) else ("optimizer", "scheduler")
         resolved: dict[str, Any] = OmegaConf.to_container(self.config, resolve=True)  # type: ignore[assignment]
         return {group: resolved.get(group) for group in COMPARED if group not in unused}

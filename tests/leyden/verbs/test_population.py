@@ -173,5 +173,6 @@ def test_what_is_not_trained_at_once_is_refused_in_one_line(words: list[str], me
 def test_running_statistics_are_refused_in_one_line(tmp_path: Path, tiny_cifar: Path) -> None:
     message = refused(tmp_path, "experiment=cifar10", f"paths.data_dir={tiny_cifar}")
     assert message == (
-        "error: population: CifarCNN has running statistics or other buffers (whiten.fitted), which members cannot share\n"
+        "error: population: CifarCNN has running statistics or other buffers (whiten.fitted), "
+        "which members cannot share\n"
     )

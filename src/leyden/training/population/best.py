@@ -17,7 +17,7 @@ from leyden.training.population.module import Population, set_weights
 
 @only_own_hooks
 class BestMembers(Best):
-    """Follows the metric `monitor` of every member: `values` [K] are the best, `weights` [K, P] those that reached them.
+    """Follows the metric `monitor` of every member: `values` [K] are the best, `weights` [K, P] what reached them.
 
     `value` is that of the best member, whose weights `file` gets, whenever a checkpoint is saved and at the end: an
     ordinary checkpoint of the plain model, with its member's `seed`. None: no file, and the last weights count.

@@ -12,7 +12,6 @@ from leyden.errors import UserError
 from leyden.training.population.refusals import refuse_data
 from leyden.training.tensor_data import TensorDataModule, TensorLoader, Tensors, shuffled
 
-
 STEPS_AT_ONCE = 8
 
 

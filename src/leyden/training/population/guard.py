@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch.optim import Optimizer
 
@@ -34,7 +35,7 @@ class GuardMembers(Guard):
         member = pl_module.members[index]
         set_weights(member, pl_module.weights[index].detach())
         sizes = [parameter.numel() for parameter in member.parameters()]
-        for parameter, part in zip(member.parameters(), gradient[index].split(sizes), strict=True):
+        for parameter, part in zip(member.parameters(), torch.split(gradient[index], sizes), strict=True):
             parameter.grad = part.view_as(parameter)
         self._bad = norms(member)
         own = tuple(tensor[:, index] for tensor in batch)

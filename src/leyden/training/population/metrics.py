@@ -56,8 +56,8 @@ def _repeated(state: Any, members: int) -> Any:
 
 def _value(metric: Metric, state: Mapping[str, Any], predictions: Tensor, targets: Tensor) -> Tensor:
     metric.reset()
-    for name, value in state.items():
-        setattr(metric, name, value)
+    for name, part in state.items():
+        setattr(metric, name, part)
     metric.update(predictions, targets)
     value: Tensor = metric.compute()
     return value

@@ -31,9 +31,12 @@ class Population(SupervisedModule):
     """Trains K members, models of one architecture, at once, each as it would be trained alone.
 
     `weights` [K, P] are all parameters of each. Batches are (inputs [B, K, ...], targets [B, K, ...], ...): the samples
-    of each member are its own; `batch` and `losses` [K] are those of the step that is being taken. Logs means over the members; `values` holds what each came to: a metric [K] by its
-    name, from the last epoch that measured it. The step is recorded once, for each shape of batches, as the plain
-    operations that it comes to (`make_fx`): `vmap` and autograd themselves take three times as long as those.
+    of each member are its own; `batch` and `losses` [K] are those of the step that is being taken. A batch of training
+    may hold several steps. Logs means over the members; `values` holds what each came to: a metric [K] by its name,
+    from the last epoch that measured it.
+
+    A step is recorded once, for each shape of batches, as the plain operations that it comes to (`make_fx`): `vmap` and
+    autograd themselves take three times as long as those.
 
     A member succeeds whose metrics are all in the ranges `expected`; the share that does is logged in the test as
     `test/success_rate`, with the bounds of its 95 % interval.
@@ -59,7 +62,7 @@ class Population(SupervisedModule):
         self.automatic_optimization = False
 
     def _compare_one(self, weights: Tensor, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        parts = weights.split([shape.numel() for shape in self._shapes])
+        parts = torch.split(weights, [shape.numel() for shape in self._shapes])
         named = {name: part.view(shape) for name, part, shape in zip(self._names, parts, self._shapes, strict=True)}
         predictions = functional_call(self.members[0], named, (inputs,))
         return self.loss(predictions, targets), predictions
@@ -71,7 +74,8 @@ class Population(SupervisedModule):
     def _differentiate(self, weights: Tensor, inputs: Tensor, targets: Tensor) -> Any:
         """The gradient [K, P] of each member's own loss, and what `_compare` gives."""
         one = grad_and_value(self._compare_one, has_aux=True)
-        return vmap(one, in_dims=(0, 1, 1), out_dims=(0, (0, 1)))(weights, inputs, targets)
+        out_dims: Any = 0, (0, 1)
+        return vmap(one, in_dims=(0, 1, 1), out_dims=out_dims)(weights, inputs, targets)
 
     def _run(self, function: Any, batch: Batch) -> Any:
         tensors = self.weights.detach(), batch[0], batch[1]
@@ -91,7 +95,7 @@ class Population(SupervisedModule):
         optimizer: Any = self.optimizers()
         epoch_loop = self.trainer.fit_loop.epoch_loop
         size = self.trainer.datamodule.batch_size  # type: ignore[attr-defined]
-        steps = zip(*(tensor.split(size) for tensor in batch), strict=True)
+        steps = zip(*(torch.split(tensor, size) for tensor in batch), strict=True)
         for index, step in enumerate(steps):
             if index:
                 if self.trainer.global_step == self.trainer.max_steps:
@@ -110,11 +114,12 @@ class Population(SupervisedModule):
         self._step_schedulers("epoch")
 
     def total_steps(self) -> int:
-        total, trainer = super().total_steps(), self.trainer
-        size, loader = trainer.datamodule.batch_size, trainer.train_dataloader  # type: ignore[attr-defined]
+        trainer: Any = self.trainer
+        total = super().total_steps()  # counts batches
+        size, loader = trainer.datamodule.batch_size, trainer.train_dataloader
         if loader.batch_size == size or total == trainer.max_steps:
             return total
-        steps = (trainer.max_epochs or 0) * -(-loader.samples // size)
+        steps: int = trainer.max_epochs * -(-loader.samples // size)
         return min(steps, trainer.max_steps) if trainer.max_steps > 0 else steps
 
     def _step_schedulers(self, interval: str) -> None:
@@ -151,7 +156,7 @@ class Population(SupervisedModule):
             set_weights(member, weights)
             member.eval()
             member.trainer = self.trainer
-            member.log = _Recorder(logged)  # type: ignore[method-assign,assignment]
+            member.log = _Recorder(logged)  # type: ignore[method-assign]
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         if not self._logged:

@@ -92,7 +92,7 @@ def refuse_optimizer(configured: Any) -> None:
 
 @contextmanager
 def said_in_one_line(model: LightningModule) -> Iterator[None]:
-    """Raises UserError where `torch.func` cannot batch what the model does: random numbers, or an `if` of its outputs."""
+    """Raises UserError where `torch.func` cannot batch what the model does: random numbers, an `if` of its outputs."""
     try:
         yield
     except RuntimeError as error:
