@@ -81,6 +81,7 @@ class Population(SupervisedModule):
         tensors = self.weights.detach(), batch[0], batch[1]
         kind = (function.__name__, self.training, *((each.shape, each.dtype) for each in tensors))
         if kind not in self._recorded:
+            self.members[0].train(self.training)
             with said_in_one_line(self.members[0]):
                 self._recorded[kind] = _recorded(function, tensors)
         return self._recorded[kind](*tensors)
@@ -126,11 +127,6 @@ class Population(SupervisedModule):
         for each in self.trainer.lr_scheduler_configs:
             if each.interval == interval:
                 each.scheduler.step()  # type: ignore[call-arg]
-
-    def train(self, mode: bool = True) -> "Population":
-        super().train(mode)
-        self.members[0].train(mode)
-        return self
 
     def configure_optimizers(self) -> Any:
         optimizers = super().configure_optimizers()
