@@ -1,23 +1,23 @@
 """Measure the known answers of XOR and of the wave over many seeds: `python scripts/benchmarks/known_answers.py`.
 
 Prints what the README's table of experiments says: how many seeds solve XOR after 500 and after 1,000 epochs, and the
-errors against the noiseless curve, for draws of the noise and seeds of the training. All seeds are trained together in
-batched matrix products (tests/populations.py); with the defaults about ten minutes on one core.
+errors against the noiseless curve, for draws of the noise and seeds of the training. All are trained together, as one
+population; with the defaults about ten minutes on one core.
 """
 
 import argparse
-import sys
+from collections.abc import Callable, Iterable
 from functools import partial
-from pathlib import Path
 from statistics import mean, median
 
 import torch
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
-from populations import seeded, train_population
+from lightning.pytorch import Trainer, seed_everything
 
 from lab.data import NoisySineDataModule, XORDataModule
 from lab.models import MLPRegressor, SimpleNet
+from leyden.training import SupervisedModule, TensorDataModule
+from leyden.training.population import Population, PopulationData
+from leyden.verbs import quiet  # noqa: F401
 
 
 def main() -> None:
@@ -38,28 +38,47 @@ def main() -> None:
         print(f"  {len(draws)} trainings: {min(errors):.3f} to {max(errors):.3f}, median {median(errors):.3f}")
 
 
-@torch.no_grad()
 def solved(epochs: int) -> float:
     """The share of 64 seeds with four right answers."""
-    models = seeded(SimpleNet, range(64))
-    with torch.enable_grad():
-        data = [XORDataModule(seed=seed) for seed in range(64)]
-        train_population([model.layers for model in models], data, partial(torch.optim.Adam, lr=0.01), epochs)
-    inputs, targets = XORDataModule().load().train
-    return mean(float(((model(inputs) > 0.5) == (targets > 0.5)).all()) for model in models)
+    data = [XORDataModule(seed=seed) for seed in range(64)]
+    population = trained(SimpleNet, data, partial(torch.optim.Adam, lr=0.01), epochs)
+    return float((population.values["test/accuracy"] == 1).float().mean())
 
 
 def wave_errors(draws: list[tuple[int, int]], standardize: bool, epochs: int) -> list[float]:
     """The mean squared error on the test points of each (noise seed, training seed)."""
     data = [NoisySineDataModule(noise_seed=noise, seed=seed, standardize=standardize) for noise, seed in draws]
-    models = [model for _, seed in draws for model in seeded(MLPRegressor, range(seed, seed + 1))]
-    train_population([model.layers for model in models], data, partial(torch.optim.SGD, lr=0.001), epochs)
-    errors = []
-    for model, member in zip(models, data, strict=True):
-        assert member.splits is not None
-        inputs, _, curve = member.on_after_batch_transfer(member.splits.test, 0)
-        errors.append(float((model(inputs) - curve).square().mean().detach()))
+    population = trained(MLPRegressor, data, partial(torch.optim.SGD, lr=0.001), epochs)
+    errors: list[float] = population.values["test/mse_noiseless"].tolist()
     return errors
+
+
+def trained(
+    make_model: Callable[[], SupervisedModule],
+    members: Iterable[TensorDataModule],
+    make_optimizer: Callable[..., torch.optim.Optimizer],
+    epochs: int,
+) -> Population:
+    """A model for each data module, as train.py would build it, trained, and tested on its last weights."""
+    models, data = [], PopulationData()
+    for member in members:
+        seed_everything(member.seed, verbose=False)
+        models.append(make_model())
+        data.add(member)
+    models[0].make_optimizer = make_optimizer
+    population = Population(models)
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=epochs,
+        check_val_every_n_epoch=epochs,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(population, data)
+    trainer.test(population, data, verbose=False)
+    return population
 
 
 if __name__ == "__main__":

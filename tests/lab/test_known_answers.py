@@ -1,9 +1,10 @@
 """Every experiment has a result that was known beforehand.
 
-The statistical ones are shown over many seeds here, with the experiment's own classes; that `train.py` trains just the
-same is shown by comparing one member with a run. `make test-slow` trains every experiment to its end by its command.
+The statistical ones are shown over many seeds here, trained as one population; `make test-slow` trains every experiment
+to its end by its command.
 """
 
+import csv
 import json
 from functools import partial
 from pathlib import Path
@@ -12,71 +13,64 @@ from statistics import mean, median
 import pytest
 import torch
 import yaml
-from conftest import CONFIGS, EXPERIMENTS, Completed, only_folder, train
-from populations import seeded, train_population
+from conftest import CONFIGS, EXPERIMENTS, Completed, called, only_folder, train
+from lightning.pytorch import Trainer, seed_everything
 
-from lab.data import NoisySineDataModule, XORDataModule
-from lab.models import MLPRegressor, SimpleNet
-
-ADAM = partial(torch.optim.Adam, lr=0.01)
-SGD = partial(torch.optim.SGD, lr=0.001)
+from lab.data import NoisySineDataModule
+from lab.models import MLPRegressor
+from leyden.training.population import Population, PopulationData
 
 
 def expected(experiment: str) -> dict[str, tuple[float, float]]:
     return yaml.safe_load((CONFIGS / "experiment" / f"{experiment}.yaml").read_text())["expected"]
 
 
-@torch.no_grad()
-def xor_answers(model: SimpleNet) -> tuple[float, int]:
-    """The mean squared error, and how many of the four answers are right."""
-    inputs, targets = XORDataModule().load().train
-    predictions = model(inputs)
-    return float((predictions - targets).square().mean()), int(((predictions > 0.5) == (targets > 0.5)).sum())
-
-
-def xor_population(hidden_activation: str, epochs: int) -> list[tuple[float, int]]:
-    seeds = range(64)
-    models = seeded(partial(SimpleNet, hidden_activation=hidden_activation), seeds)
-    train_population([model.layers for model in models], [XORDataModule(seed=seed) for seed in seeds], ADAM, epochs)
-    return [xor_answers(model) for model in models]
+def members(logs: Path, *words: str) -> list[dict[str, float]]:
+    """What each seed came to in a run with these words."""
+    completed = called("train", *words, f"paths.log_dir={logs}")
+    assert completed.returncode == 0, completed.stderr
+    with (only_folder(only_folder(logs)) / "members.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    return [{name: float(text) for name, text in row.items() if name != "success"} for row in rows]
 
 
 def test_xor_is_solved_by_every_seed_in_1000_epochs_and_by_less_than_half_in_500(
-    xor_run: tuple[Path, Completed],
+    xor_run: tuple[Path, Completed], tmp_path: Path
 ) -> None:
-    halfway = xor_population("sigmoid", epochs=500)
-    assert 0.35 < mean(right == 4 for _, right in halfway) < 0.5  # measured: 42 to 44 %
-    answers = xor_population("sigmoid", epochs=1000)
-    assert [right for _, right in answers] == [4] * 64
-    assert mean(loss for loss, _ in answers) == pytest.approx(0.016, abs=0.001)
-    checkpoint = xor_run[0] / "checkpoints" / "last.ckpt"
-    assert xor_answers(SimpleNet.load_from_checkpoint(checkpoint))[0] == pytest.approx(answers[0][0], rel=1e-3)
+    halfway = members(tmp_path / "500", "experiment=xor", "population=64", "trainer.max_epochs=500")
+    assert 0.35 < mean(row["val/accuracy"] == 1 for row in halfway) < 0.5  # measured: 42 to 44 %
+    rows = members(tmp_path / "1000", "experiment=xor", "population=64")
+    assert [row["val/accuracy"] for row in rows] == [1.0] * 64
+    assert mean(row["val/loss"] for row in rows) == pytest.approx(0.016, abs=0.001)
+    alone = json.loads((xor_run[0] / "result.json").read_text())["metrics"]
+    assert {name: rows[0][name] for name in alone} == pytest.approx(alone, rel=1e-3)
 
 
-def test_xor_is_solved_by_no_seed_without_an_activation_between_the_layers() -> None:
-    answers = xor_population("none", epochs=1000)
-    assert max(right for _, right in answers) < 4
-    assert [loss for loss, _ in answers] == pytest.approx([0.25] * 64, abs=1e-3)
+def test_xor_is_solved_by_no_seed_without_an_activation_between_the_layers(tmp_path: Path) -> None:
+    rows = members(tmp_path, "experiment=xor_linear", "population=64")
+    assert max(row["val/accuracy"] for row in rows) < 1
+    assert [row["val/loss"] for row in rows] == pytest.approx([0.25] * 64, abs=1e-3)
 
 
-@torch.no_grad()
-def wave_error(model: MLPRegressor, data: NoisySineDataModule) -> float:
-    """The mean squared error against the noiseless curve."""
-    assert data.splits is not None
-    batch = data.on_after_batch_transfer(data.splits.test, 0)
-    return float((model(batch[0]) - batch[2]).square().mean())
-
-
-def wave_errors(models: list[MLPRegressor], data: list[NoisySineDataModule]) -> list[float]:
-    return [wave_error(model, member) for model, member in zip(models, data, strict=True)]
+def wave_errors(draws: list[NoisySineDataModule], epochs: int) -> list[float]:
+    """The mean squared error against the noiseless curve of a training on each of these data, with its seed."""
+    models, data = [], PopulationData()
+    for member in draws:
+        seed_everything(member.seed, verbose=False)
+        models.append(MLPRegressor())
+        data.add(member)
+    models[0].make_optimizer = partial(torch.optim.SGD, lr=0.001)
+    population = Population(models)
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    trainer = Trainer(accelerator="cpu", max_epochs=epochs, check_val_every_n_epoch=epochs, **quiet)
+    trainer.fit(population, data)
+    trainer.test(population, data, verbose=False)
+    return population.values["test/mse_noiseless"].tolist()
 
 
 def test_the_wave_is_followed_with_scaled_inputs_and_in_part_without() -> None:
-    seeds = range(8)
-    data = [NoisySineDataModule(seed=seed, standardize=scaled) for scaled in (True, False) for seed in seeds]
-    models = seeded(MLPRegressor, seeds) + seeded(MLPRegressor, seeds)
-    train_population([model.layers for model in models], data, SGD, epochs=1000)
-    errors = wave_errors(models, data)
+    draws = [NoisySineDataModule(seed=seed, standardize=scaled) for scaled in (True, False) for seed in range(8)]
+    errors = wave_errors(draws, epochs=1000)
     low, high = expected("sine")["test/mse_noiseless"]
     assert low <= min(errors[:8])
     assert max(errors[:8]) <= high
@@ -85,18 +79,17 @@ def test_the_wave_is_followed_with_scaled_inputs_and_in_part_without() -> None:
     assert median(errors[8:]) <= high  # one seed in ten ends far off; which one, rounding decides: it differs by CPU
 
 
-def test_a_straight_line_stays_at_the_variance_of_the_wave_however_long_it_trains() -> None:
-    seeds = range(8)
-    data = [NoisySineDataModule(seed=seed) for seed in seeds]
-    models = seeded(partial(MLPRegressor, activation="none"), seeds)
-    errors = []
-    for _ in range(2):
-        train_population([model.layers for model in models], data, SGD, epochs=60)
-        errors += wave_errors(models, data)
+def test_a_straight_line_stays_at_the_variance_of_the_wave_however_long_it_trains(tmp_path: Path) -> None:
+    words = "experiment=sine_linear", "population=8"
+    errors = [
+        row["test/mse_noiseless"]
+        for epochs in (60, 120)
+        for row in members(tmp_path / str(epochs), *words, f"trainer.max_epochs={epochs}")
+    ]
     low, high = expected("sine_linear")["test/mse_noiseless"]
     assert low <= min(errors)
     assert max(errors) <= high
-    x = data[0].splits.test[0]
+    x = NoisySineDataModule().load().test[0]
     assert mean(errors) == pytest.approx(float((2 * torch.sin(x)).var()), rel=0.1)
 
 

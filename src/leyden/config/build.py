@@ -1,6 +1,8 @@
 """From a config with `_target_`s to the objects that it describes."""
 
+import copy
 import functools
+import logging
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -8,7 +10,7 @@ from typing import Any
 
 import torch
 from hydra.errors import InstantiationException
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -19,8 +21,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from leyden.config.targets import check_targets
 from leyden.errors import UserError
+from leyden.runs.checkpoint import check_hyperparameters, init_weights
 from leyden.training import SupervisedModule
 from leyden.training.checkpoint_io import DurableCheckpointIO
+from leyden.training.population import Population, PopulationData, refuse_model
+
+log = logging.getLogger(__name__)
 
 NOTHING = nullcontext()
 REFUSALS = (ValueError, TypeError, OSError, ImportError, MisconfigurationException)
@@ -93,6 +99,51 @@ def build_model(config: DictConfig) -> LightningModule:
     if config.compile:
         model.compile()
     return model
+
+
+def build_initial(config: DictConfig) -> LightningModule:
+    """The model as its training begins. Raises UserError where checkpoints of it could not be read again."""
+    model = build_model(config)
+    check_hyperparameters(model)
+    if config.init_from:
+        log.info(init_weights(model, config.init_from, strict=config.strict))
+    return model
+
+
+def build_population(config: DictConfig) -> tuple[PopulationData, Population]:
+    """The members that `population` asks for, and their data: member k is what a run with `seed + k` would build.
+
+    `config` is one whose interpolations are not resolved yet, so that what refers to the seed follows it. Raises
+    UserError for what cannot be trained as one computation.
+    """
+    count, first = config.population, config.seed
+    if not isinstance(count, int) or count < 1:
+        raise UserError(f"population={count}: must be a whole number above 0, or null")
+    if config.compile:
+        raise UserError("population: compile=true is for one model; a population is recorded as one computation anyway")
+    config = copy.deepcopy(config)
+    members: list[Any] = []
+    data = PopulationData()
+    for config.seed in range(first, first + count):
+        seed_all(config)
+        if not members:
+            data_of_member, model = build_data(config), build_initial(config)
+            refuse_model(model)
+        else:
+            data_of_member, model = build_again(config, "data"), build_again(config, "model")
+            if config.init_from:
+                init_weights(model, config.init_from, strict=config.strict)
+        data.add(data_of_member)
+        members.append(model)
+    return data, Population(members, config.expected)
+
+
+def build_again(config: DictConfig, key: str) -> Any:
+    """As `build`, for what was built before with another seed; in a third of the time where its values are plain."""
+    values: dict[str, Any] = OmegaConf.to_container(config[key], resolve=True)  # type: ignore[assignment]
+    if str(values).count("'_") > 1:  # parts with a _target_ of their own, or more that Hydra is asked for
+        return build(config, key)
+    return get_object(values.pop("_target_"))(**values)
 
 
 def build_trainer(config: DictConfig, **arguments: Any) -> Trainer:

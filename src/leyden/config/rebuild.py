@@ -40,12 +40,16 @@ def rebuild(folder: str, checkpoint: str | None = None, overrides: Mapping[str, 
     is damaged, or belongs to another model.
     """
     run = RunFolder.open(folder)
+    file = run.checkpoint_file(checkpoint)
+    content = load_checkpoint(file)
+    if "population" in content:
+        raise UserError(f"{file} holds a whole population, which resume= trains on; its best member is checkpoint=best")
+    if "seed" in content:  # of a population's best member
+        overrides = {"seed": str(content["seed"])} | dict(overrides or {})
     config = changed(run, overrides) if overrides else run.config()
     if "targets" not in (overrides or {}):
         config.targets = trusted_packages()
-    file = run.checkpoint_file(checkpoint)
     torch.set_num_threads(config.threads or torch.get_num_threads())
-    content = load_checkpoint(file)
     model = build_model(config)
     load_weights(model, content, file)
     data = build_data(config)

@@ -1,7 +1,6 @@
 """Taking weights back from checkpoints."""
 
 import io
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,6 @@ from leyden.errors import UserError
 from leyden.runs.folder import RunFolder
 from leyden.training.checkpoint_io import load_checkpoint
 
-log = logging.getLogger(__name__)
-
 
 def load_weights(model: nn.Module, checkpoint: Mapping[str, Any], file: Path) -> None:
     """Raises UserError where the weights are those of another model. `file` is what the checkpoint was read from."""
@@ -26,8 +23,8 @@ def load_weights(model: nn.Module, checkpoint: Mapping[str, Any], file: Path) ->
         raise UserError(f"{file} is a checkpoint of another model: {reason}") from error
 
 
-def init_weights(model: nn.Module, source: str, *, strict: bool) -> None:
-    """Take over the weights of a run folder's checkpoint, or of a checkpoint file.
+def init_weights(model: nn.Module, source: str, *, strict: bool) -> str:
+    """Take over the weights of a run folder's checkpoint, or of a checkpoint file. Returns what was taken, in a line.
 
     Raises UserError, naming the layers that do not match, unless not `strict`: then those keep their fresh weights.
     """
@@ -42,7 +39,7 @@ def init_weights(model: nn.Module, source: str, *, strict: bool) -> None:
             f"init_from={source}: these layers do not match: {others}; strict=false leaves them as they are"
         )
     model.load_state_dict(fitting, strict=False)
-    log.info(f"{len(fitting)} of {len(own)} weights are taken from {file}")
+    return f"{len(fitting)} of {len(own)} weights are taken from {file}"
 
 
 def check_hyperparameters(model: LightningModule) -> None:

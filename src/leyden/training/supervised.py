@@ -105,7 +105,7 @@ class SupervisedModule(LightningModule):
         total_steps = inspect.signature(self.make_scheduler).parameters.get("total_steps")
         if total_steps is not None:
             given = total_steps.default not in (inspect.Parameter.empty, None)
-            arguments = {} if given else {"total_steps": self._total_steps()}
+            arguments = {} if given else {"total_steps": self.total_steps()}
             scheduler = self.make_scheduler(optimizer, **arguments)
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
         return {
@@ -125,7 +125,7 @@ class SupervisedModule(LightningModule):
     def _clips_mixed_precision(self) -> bool:
         return bool(self.trainer.gradient_clip_val) and isinstance(self.trainer.precision_plugin, MixedPrecision)
 
-    def _total_steps(self) -> int:
+    def total_steps(self) -> int:
         """Optimizer steps of the whole training. Raises UserError where it has no end."""
         steps = self.trainer.estimated_stepping_batches
         if steps == float("inf"):

@@ -70,8 +70,7 @@ class TensorLoader:
         samples, device = len(self.tensors[0]), self.tensors[0].device
         if not self.shuffle:
             return torch.arange(self.rank, samples, self.world_size, device=device)
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        order = torch.randperm(samples, generator=generator)
+        order = shuffled(samples, self.seed, self.epoch)
         order = torch.cat([order, order[: -samples % self.world_size]])
         return order[self.rank :: self.world_size].to(device)
 
@@ -90,6 +89,14 @@ class TensorLoader:
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         self.epoch, self._start = state["epoch"], state["position"]
+
+
+def shuffled(samples: int, seed: int, epoch: int) -> Tensor:
+    """In which order an epoch visits the samples."""
+    return torch.randperm(samples, generator=_GENERATOR.manual_seed(seed * 1_000_003 + epoch))
+
+
+_GENERATOR = torch.Generator()  # to make one takes longer than to shuffle four samples
 
 
 class TensorDataModule(LightningDataModule):

@@ -23,6 +23,7 @@ from leyden.sweeps.plan import apart
 from leyden.training import SupervisedModule, TensorDataModule
 from leyden.training.callbacks.hooks import only_own_hooks
 from leyden.training.loggers import CSVLogger, TensorBoardLogger
+from leyden.training.population import Population, PopulationData
 from leyden.training.retune import Options, check_length, retune
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class Resumed:
     begun: Callable[[], None] = lambda: None
 
 
-COMPARED = ("seed", "model", "data", "optimizer", "scheduler", "trainer")
+COMPARED = ("seed", "population", "model", "data", "optimizer", "scheduler", "trainer")
 
 
 @only_own_hooks
@@ -66,13 +67,13 @@ class Run(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # Lightning's 1 has every optimizer step ask NVML for GPUs
         if self.resumed and isinstance(pl_module, SupervisedModule):
-            self._retune(trainer)
+            self._retune(trainer, pl_module)
         self.continue_curves(trainer)
         if not trainer.is_global_zero:
             return
         data = trainer.datamodule  # type: ignore[attr-defined]
         facts: dict[str, Any] = {
-            "data": data.fingerprint() if isinstance(data, TensorDataModule) else None,
+            "data": data.fingerprint() if isinstance(data, TensorDataModule | PopulationData) else None,
             "devices": device_names(trainer),
             "deterministic": torch.are_deterministic_algorithms_enabled(),
             "threads": torch.get_num_threads(),
@@ -88,11 +89,14 @@ class Run(Callback):
             first = RunFolder(self.config.rerun)
             said_to_differ(f"in {first}", first.provenance(), before | facts)
         self.folder.write_provenance(facts)
-        count = sum(parameter.numel() for parameter in pl_module.parameters())
+        name, count = type(pl_module).__name__, sum(parameter.numel() for parameter in pl_module.parameters())
+        said = f"{name} ({count:,} parameters)"
+        if isinstance(pl_module, Population):
+            members = pl_module.members
+            said = f"{len(members):,} x {type(members[0]).__name__} ({count // len(members):,} parameters each)"
         where = f"{trainer.world_size} x {trainer.strategy.root_device.type}"
         going_on = f" from step {trainer.global_step:,} on" if self.resumed else ""
-        name = type(pl_module).__name__
-        log.info(f"{self.config.name}: training {name} ({count:,} parameters) on {where}{going_on}, in {self.folder}")
+        log.info(f"{self.config.name}: training {said} on {where}{going_on}, in {self.folder}")
         if not trainer.fast_dev_run and (trainer.check_val_every_n_epoch or 1) > (trainer.max_epochs or 1) > 0:  # type: ignore[attr-defined]
             log.info("no validation: trainer.check_val_every_n_epoch is more than trainer.max_epochs")
 
@@ -102,7 +106,8 @@ class Run(Callback):
             values = {key: OmegaConf.select(self.config, key) for key in varies}
             return {key: varies[key] if OmegaConf.is_config(value) else value for key, value in values.items()}
         # A plain module has an optimizer of its own: what the config says of it would be untrue.
-        unused = () if isinstance(model, SupervisedModule) else ("optimizer", "scheduler")
+        unused: tuple[str, ...] = ("population",) if self.config.get("population") is None else ()
+        unused += () if isinstance(model, SupervisedModule) else ("optimizer", "scheduler")
         resolved: dict[str, Any] = OmegaConf.to_container(self.config, resolve=True)  # type: ignore[assignment]
         return {group: resolved.get(group) for group in COMPARED if group not in unused}
 
@@ -125,7 +130,7 @@ class Run(Callback):
             if isinstance(logger, TensorBoardLogger | CSVLogger):
                 logger.continue_from(self._logged)
 
-    def _retune(self, trainer: Trainer) -> None:
+    def _retune(self, trainer: Trainer, model: SupervisedModule) -> None:
         """Let optimizer and scheduler be what the config says, where that has changed since the checkpoint."""
         if self._trained_with is None:
             return
@@ -135,7 +140,7 @@ class Run(Callback):
                 raise UserError("optimizer, scheduler: a model with several cannot change them while it goes on")
             retune(trainer.optimizers[0], scheduler, self._trained_with, self._options())
         if hasattr(scheduler, "total_steps"):
-            check_length(scheduler, trainer.estimated_stepping_batches)
+            check_length(scheduler, model.total_steps())
 
     def _options(self) -> tuple[Options, Options]:
         optimizer, scheduler = (

@@ -12,6 +12,7 @@ from leyden.runs.folder import RunFolder
 from leyden.terminal import show
 
 Range = Sequence[float]
+SUCCESS = ("test/success_rate", "test/success_rate_low", "test/success_rate_high")
 
 
 def metric_table(metrics: Mapping[str, float], expected: Mapping[str, Range]) -> Table:
@@ -32,12 +33,16 @@ def print_report(run: RunFolder, result: Mapping[str, Any], config: DictConfig, 
     """The table of a finished run and where to find it, in its log and, perhaps, on standard output."""
     monitor, tested = result["monitor"], result["best_checkpoint"] or "the last weights"
     best = {f"{monitor['name']} (best)": monitor["value"]} if monitor["value"] is not None else {}
-    table = metric_table(best | result["metrics"], config.expected or {})
+    metrics = dict(result["metrics"])
+    success = [metrics.pop(name) for name in SUCCESS if name in metrics]
+    told = "{:.1%} of the {:,} members reach what is expected (95 %: {:.1%} to {:.1%})"
+    successes = [told.format(success[0], config.population, *success[1:])] if success else []
+    table = metric_table(best | metrics, {} if config.get("population") else config.expected or {})
     early = f" of {config.trainer.max_epochs:,}" if result["epochs"] < (config.trainer.max_epochs or 0) else ""
     done = f"{result['epochs']:,}{early} epochs, {result['steps']:,} steps, {result['seconds']:,.1f} s"
     with run.log.open("a") as log:
         for console in ([Console()] if on_terminal else []) + [Console(file=log, width=120)]:
-            show(console, table, f"{done}; tested: {tested}", str(run))
+            show(console, table, *successes, f"{done}; tested: {tested}", str(run))
 
 
 def _verdict(value: float, expected: Range | None) -> Text:

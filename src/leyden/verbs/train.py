@@ -1,28 +1,38 @@
 """Train a model, test its best checkpoint, and leave all of it in the run folder."""
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from omegaconf import DictConfig, OmegaConf
 
-from leyden.config.build import build_all, build_data, build_model, build_trainer, seed_all
+from leyden.config.build import (
+    build_all,
+    build_data,
+    build_initial,
+    build_population,
+    build_trainer,
+    seed_all,
+)
 from leyden.config.explain import explain
 from leyden.errors import UserError
-from leyden.runs.checkpoint import check_hyperparameters, init_weights, load_weights
+from leyden.runs.checkpoint import load_weights
 from leyden.runs.folder import RunFolder
 from leyden.runs.processes import is_first_process
 from leyden.runs.record import Record, answer, in_sweep, say_interrupted
 from leyden.signals import Stop, deaf, stop, told_to_stop
 from leyden.sweeps.trial import pruner_of
-from leyden.training.callbacks import Best, Guard, NonFiniteError, Prune
+from leyden.training.callbacks import Best, BestCheckpoint, Guard, NonFiniteError, Prune
 from leyden.training.checkpoint_io import load_checkpoint
 from leyden.training.loggers import TensorBoardLogger
+from leyden.training.population import BestMembers, GuardMembers, Population, PopulationData, refuse_trainer
 from leyden.verbs import quiet  # noqa: F401
 from leyden.verbs.children import joined_by_children
+from leyden.verbs.predict import write_table
 from leyden.verbs.run import Resumed, Run
 from leyden.verbs.tables import print_report
 
@@ -36,12 +46,13 @@ def train(config: DictConfig, resumed: Resumed | None = None) -> float | None:
     compares; None if it was never logged. Raises UserError for what cannot be built, and Stop where the process is told
     to stop.
     """
+    composed = copy.deepcopy(config)
     OmegaConf.resolve(config)
     run = RunFolder(config.paths.run_dir)
     with run.locked():
         record = Record(run, config.name, config.monitor, resumed.result if resumed else None)
         try:
-            _train(config, record, resumed)
+            _train(config, composed, record, resumed)
         except Stop as error:
             with deaf():  # SLURM ends with SIGTERM what it is asked to queue again
                 line = answer(error.number, run, None if resumed is None or record.has_begun else resumed.words)
@@ -62,29 +73,30 @@ def train(config: DictConfig, resumed: Resumed | None = None) -> float | None:
     return value
 
 
-def _train(config: DictConfig, record: Record, resumed: Resumed | None) -> None:
+def _train(config: DictConfig, composed: DictConfig, record: Record, resumed: Resumed | None) -> None:
     run, checkpoint = record.run, resumed.checkpoint if resumed else None
     seed_all(config)
     torch.set_num_threads(config.threads or ALL_THREADS)
-    data = build_data(config)
-    model = build_model(config)
-    check_hyperparameters(model)
+    data: LightningDataModule
+    model: LightningModule
+    if config.get("population") is None:
+        data, model = build_data(config), build_initial(config)
+    else:
+        data, model = build_population(composed)
     if checkpoint:
         load_weights(model, load_checkpoint(checkpoint), checkpoint)  # so that one that does not fit is refused now
-    elif config.init_from:
-        init_weights(model, config.init_from, strict=config.strict)
     with built_loggers(config) as loggers:
-        callbacks = build_all(config, "callbacks")
-        watching = [callback for callback in callbacks if isinstance(callback, Best)]
-        best = watching[0] if watching else Best(config.monitor.metric, config.monitor.mode)
+        callbacks, best = build_callbacks(config, model, data)
         pruning = [Prune(config.monitor.metric, report)] if (report := pruner_of(run)) else []
         follow = Run(config, record, resumed)
         trainer = build_trainer(
             config,
-            callbacks=[*callbacks, *([] if watching else [best]), *guards(config), *pruning, follow],
+            callbacks=[*callbacks, *guards(config, model), *pruning, follow],
             logger=loggers or False,
             default_root_dir=str(run.path),
         )
+        if isinstance(model, Population):
+            refuse_trainer(trainer)
         with told_to_stop(stop):
             if is_first_process():
                 record.keep_config()
@@ -98,7 +110,7 @@ def _train(config: DictConfig, record: Record, resumed: Resumed | None) -> None:
                 if any(callback.pruned for callback in pruning):
                     record.pruned()
                 else:
-                    record.finished(test(trainer, model, data, run))
+                    record.finished(test(trainer, model, data, run, best))
 
 
 @contextmanager
@@ -113,22 +125,50 @@ def built_loggers(config: DictConfig) -> Iterator[list[Logger]]:
                 logger.close()
 
 
-def test(trainer: Trainer, model: LightningModule, data: LightningDataModule, run: RunFolder) -> dict[str, float]:
+def build_callbacks(
+    config: DictConfig, model: LightningModule, data: LightningDataModule
+) -> tuple[list[Callback], Best]:
+    """The callbacks, and which of them knows the best value of the monitored metric."""
+    callbacks = build_all(config, "callbacks")
+    watching = [callback for callback in callbacks if isinstance(callback, Best)]
+    best = watching[0] if watching else Best(config.monitor.metric, config.monitor.mode)
+    if isinstance(model, Population) and isinstance(data, PopulationData):
+        file = best.file if isinstance(best, BestCheckpoint) else None
+        best = BestMembers(model, data, config.seed, best.monitor, best.mode, file)
+    return [best, *(callback for callback in callbacks if callback not in watching)], best
+
+
+def test(
+    trainer: Trainer, model: LightningModule, data: LightningDataModule, run: RunFolder, best: Best
+) -> dict[str, float]:
     """Metrics of the best checkpoint, or of the last weights where none was kept; none where there is no test."""
+    if isinstance(best, BestMembers):
+        return test_members(trainer, best, run)
     if not (is_overridden("test_step", model) and is_overridden("test_dataloader", data)):
         return {}
     file = run.checkpoints / "best.ckpt"
-    best = trainer.strategy.broadcast(file if file.is_file() else None)  # only the first process knows the run folder
-    metrics = trainer.test(model, datamodule=data, ckpt_path=best, weights_only=True, verbose=False)
+    kept = trainer.strategy.broadcast(file if file.is_file() else None)  # only the first process knows the run folder
+    metrics = trainer.test(model, datamodule=data, ckpt_path=kept, weights_only=True, verbose=False)
     return {name: float(value) for part in metrics for name, value in part.items()}
 
 
-def guards(config: DictConfig) -> list[Guard]:
+def test_members(trainer: Trainer, best: BestMembers, run: RunFolder) -> dict[str, float]:
+    """The same for each member of a population, kept as members.csv: their means, and how many of them succeeded."""
+    best.take_weights()
+    (metrics,) = trainer.test(best.population, datamodule=best.data, verbose=False)
+    write_table(run.path / "members.csv", best.table())
+    return {name: float(value) for name, value in metrics.items()}
+
+
+def guards(config: DictConfig, model: LightningModule) -> list[Guard]:
     """Raises UserError where `guard` is neither on nor off."""
     chosen = {True: "on", False: "off"}.get(config.get("guard", True), config.get("guard"))  # on and off in YAML
     if chosen not in ("on", "off"):
         raise UserError(f"guard={chosen}: choose one of on, off")
-    return [Guard(config.paths.run_dir)] if chosen == "on" else []
+    if chosen == "off":
+        return []
+    folder = config.paths.run_dir
+    return [GuardMembers(folder, config.seed) if isinstance(model, Population) else Guard(folder)]
 
 
 def said_of(error: NonFiniteError | OSError, run: RunFolder) -> str:

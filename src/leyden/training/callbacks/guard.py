@@ -68,8 +68,16 @@ class Guard(Callback):
         except (RuntimeError, NotImplementedError):  # of several types or devices, or sparse
             return all(bool(gradient.isfinite().all()) for gradient in gradients)
 
-    def _report(self, trainer: Trainer, model: LightningModule, loss: float, batch: Any, batch_idx: int) -> str:
-        """What went wrong, in one line; all of it goes into the file."""
+    def _report(
+        self,
+        trainer: Trainer,
+        model: LightningModule,
+        loss: float,
+        batch: Any,
+        batch_idx: int,
+        more: Mapping[str, Any] | None = None,
+    ) -> str:
+        """What went wrong, in one line; all of it, and what `more` says, goes into the file."""
         gradient_norms = self._bad or norms(model) or {"nothing": 0.0}
         worst = max(gradient_norms, key=lambda name: (not math.isfinite(gradient_norms[name]), gradient_norms[name]))
         rates = [float(group["lr"]) for group in trainer.optimizers[0].param_groups]
@@ -84,6 +92,7 @@ class Guard(Callback):
             "indices": getattr(trainer.train_dataloader, "indices", None),
             "batch": batch,
             "state_dict": model.state_dict(),
+            **(more or {}),
         }
         rank = trainer.global_rank
         file = self.folder / (f"nonfinite-{rank}.ckpt" if rank else "nonfinite.ckpt")

@@ -1,0 +1,235 @@
+"""A module whose members are copies of one model, each with weights of its own."""
+
+from collections.abc import Mapping, Sequence
+from statistics import NormalDist
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad_and_value, vmap
+from torch.fx.experimental.proxy_tensor import make_fx
+from torchmetrics import MeanMetric, Metric
+
+from leyden.training.metrics import EpochMetrics
+from leyden.training.population.metrics import PopulationMetrics
+from leyden.training.population.refusals import (
+    TESTS,
+    overridden,
+    refuse_model,
+    refuse_optimizer,
+    said_in_one_line,
+)
+from leyden.training.supervised import SupervisedModule
+
+Range = Sequence[float]
+Batch = tuple[Tensor, ...]
+
+VIEWS = (torch.ops.aten.view.default, torch.ops.aten._unsafe_view.default, torch.ops.aten.expand.default)
+
+
+class Population(SupervisedModule):
+    """Trains K members, models of one architecture, at once, each as it would be trained alone.
+
+    `weights` [K, P] are all parameters of each. Batches are (inputs [B, K, ...], targets [B, K, ...], ...): the samples
+    of each member are its own; `batch` and `losses` [K] are those of the step that is being taken. A batch of training
+    may hold several steps. Logs means over the members; `values` holds what each came to: a metric [K] by its name,
+    from the last epoch that measured it.
+
+    A step is recorded once, for each shape of batches, as the plain operations that it comes to (`make_fx`): `vmap` and
+    autograd themselves take three times as long as those.
+
+    A member succeeds whose metrics are all in the ranges `expected`; the share that does is logged in the test as
+    `test/success_rate`, with the bounds of its 95 % interval.
+
+    Raises UserError for a model that cannot be trained so (see `refuse_model`).
+    """
+
+    def __init__(self, members: Sequence[SupervisedModule], expected: Mapping[str, Range] | None = None) -> None:
+        refuse_model(members[0])
+        super().__init__(members[0].loss)
+        metrics: Any = members[0].val_metrics.metrics
+        self.train_metrics, self.val_metrics, self.test_metrics = (PopulationMetrics(metrics) for _ in range(3))
+        self.members = list(members)  # in a list, their parameters are not this module's
+        self.weights = nn.Parameter(torch.stack([_flat(member) for member in members]))
+        self.make_optimizer, self.make_scheduler = members[0].make_optimizer, members[0].make_scheduler
+        self.expected = dict(expected or {})
+        self.values: dict[str, Tensor] = {}
+        self.batch: Batch = ()
+        self.losses = torch.empty(0)
+        self._names = [name for name, _ in members[0].named_parameters()]
+        self._shapes = [parameter.shape for parameter in members[0].parameters()]
+        self._recorded: dict[Any, Any] = {}
+        self.automatic_optimization = False
+
+    def _compare_one(self, weights: Tensor, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        parts = torch.split(weights, [shape.numel() for shape in self._shapes])
+        named = {name: part.view(shape) for name, part, shape in zip(self._names, parts, self._shapes, strict=True)}
+        predictions = functional_call(self.members[0], named, (inputs,))
+        return self.loss(predictions, targets), predictions
+
+    def _compare(self, weights: Tensor, inputs: Tensor, targets: Tensor) -> Any:
+        """Losses [K] and predictions [B, K, ...]."""
+        return vmap(self._compare_one, in_dims=(0, 1, 1), out_dims=(0, 1))(weights, inputs, targets)
+
+    def _differentiate(self, weights: Tensor, inputs: Tensor, targets: Tensor) -> Any:
+        """The gradient [K, P] of each member's own loss, and what `_compare` gives."""
+        one = grad_and_value(self._compare_one, has_aux=True)
+        out_dims: Any = 0, (0, 1)
+        return vmap(one, in_dims=(0, 1, 1), out_dims=out_dims)(weights, inputs, targets)
+
+    def _run(self, function: Any, batch: Batch) -> Any:
+        tensors = self.weights.detach(), batch[0], batch[1]
+        kind = (function.__name__, self.training, *((each.shape, each.dtype) for each in tensors))
+        if kind not in self._recorded:
+            self.members[0].train(self.training)
+            with said_in_one_line(self.members[0]):
+                self._recorded[kind] = _recorded(function, tensors)
+        return self._recorded[kind](*tensors)
+
+    def _predict_and_compare(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        losses, predictions = self._run(self._compare, batch)
+        return losses, predictions
+
+    @torch.no_grad()
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Several steps of the optimizer, one after the other: what Lightning does between two takes as long as one."""
+        optimizer: Any = self.optimizers()
+        epoch_loop = self.trainer.fit_loop.epoch_loop
+        size = self.trainer.datamodule.batch_size  # type: ignore[attr-defined]
+        steps = zip(*(torch.split(tensor, size) for tensor in batch), strict=True)
+        for index, step in enumerate(steps):
+            if index:
+                if self.trainer.global_step == self.trainer.max_steps:
+                    break
+                epoch_loop._batches_that_stepped += 1  # by which loggers count
+            self.weights.grad, (self.losses, predictions) = self._run(self._differentiate, step)
+            self.batch = step
+            if self._ends_with_validation:
+                self.train_metrics.update(self.losses, predictions, step[1])
+            optimizer.step()
+            self._step_schedulers("step")
+        return self.losses.mean()
+
+    def on_train_epoch_end(self) -> None:
+        super().on_train_epoch_end()
+        self._step_schedulers("epoch")
+
+    def total_steps(self) -> int:
+        trainer: Any = self.trainer
+        total = super().total_steps()  # counts batches
+        size, loader = trainer.datamodule.batch_size, trainer.train_dataloader
+        if loader.batch_size == size or total == trainer.max_steps:
+            return total
+        steps: int = trainer.max_epochs * -(-loader.samples // size)
+        return min(steps, trainer.max_steps) if trainer.max_steps > 0 else steps
+
+    def _step_schedulers(self, interval: str) -> None:
+        for each in self.trainer.lr_scheduler_configs:
+            if each.interval == interval:
+                each.scheduler.step()  # type: ignore[call-arg]
+
+    def configure_optimizers(self) -> Any:
+        optimizers = super().configure_optimizers()
+        refuse_optimizer(optimizers)
+        return optimizers
+
+    def _log_epoch(self, stage: str, metrics: EpochMetrics) -> None:
+        self._tell({f"{stage}/{name}": value for name, value in metrics.compute().items()})
+        metrics.reset()
+
+    def _tell(self, values: Mapping[str, Tensor]) -> None:
+        if not self.trainer.sanity_checking:
+            self.values |= values
+        self.log_dict({name: value.mean() for name, value in values.items()})
+
+    def on_test_start(self) -> None:
+        """Where the test is the model's own, each member goes through it as a model of its own."""
+        self._logged: list[dict[str, Metric]] = []
+        if not overridden(self.members[0], SupervisedModule) & set(TESTS):
+            return
+        self._logged = [{} for _ in self.members]
+        for member, weights, logged in zip(self.members, self.weights.detach(), self._logged, strict=True):
+            set_weights(member, weights)
+            member.eval()
+            member.trainer = self.trainer
+            member.log = _Recorder(logged)  # type: ignore[method-assign]
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        if not self._logged:
+            super().test_step(batch, batch_idx)
+            return
+        for index, member in enumerate(self.members):
+            own = tuple(tensor[:, index] for tensor in batch)
+            member.log.samples = len(own[0])  # type: ignore[attr-defined]
+            member.test_step(own, batch_idx)
+
+    def on_test_epoch_end(self) -> None:
+        if self._logged:
+            for member in self.members:
+                member.on_test_epoch_end()
+            names = self._logged[0]
+            self._tell({name: torch.stack([logged[name].compute() for logged in self._logged]) for name in names})
+        else:
+            super().on_test_epoch_end()
+        if self.expected:
+            succeeded = int(self.succeeded().sum())
+            low, high = wilson_interval(succeeded, len(self.members))
+            rate = succeeded / len(self.members)
+            self.log_dict({"test/success_rate": rate, "test/success_rate_low": low, "test/success_rate_high": high})
+
+    def succeeded(self) -> Tensor:
+        """Whether each member [K] reached all that is expected."""
+        reached = torch.ones(len(self.members), dtype=torch.bool, device=self.device)
+        for name, (low, high) in self.expected.items():
+            value = self.values.get(name, torch.tensor(torch.nan, device=self.device))
+            reached &= (low <= value) & (value <= high)
+        return reached
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["population"] = self.values
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.values = {name: value.to(self.device) for name, value in checkpoint["population"].items()}
+
+
+def _recorded(function: Any, tensors: Sequence[Tensor]) -> Any:
+    """The operations of `function`, but for those that let the shape of their input be as it is."""
+    module = make_fx(lambda *each: function(*each))(*tensors)
+    for node in module.graph.nodes:
+        if node.target in VIEWS and node.meta["tensor_meta"].shape == node.args[0].meta["tensor_meta"].shape:
+            node.replace_all_uses_with(node.args[0])
+    module.graph.eliminate_dead_code()
+    module.recompile()
+    return module.forward
+
+
+class _Recorder:
+    """Stands in for a member's `log`: keeps its metrics, and the means over samples of its numbers."""
+
+    def __init__(self, logged: dict[str, Metric]) -> None:
+        self.logged = logged
+        self.samples = 1
+
+    def __call__(self, name: str, value: Any, *args: Any, **kwargs: Any) -> None:
+        if isinstance(value, Metric):
+            self.logged[name] = value
+        else:
+            mean = self.logged.setdefault(name, MeanMetric(nan_strategy="disable"))
+            mean.update(torch.as_tensor(value).cpu(), self.samples)
+
+
+def _flat(model: nn.Module) -> Tensor:
+    return nn.utils.parameters_to_vector(model.parameters()).detach()
+
+
+def set_weights(model: nn.Module, weights: Tensor) -> None:
+    """Give a model its parameters [P], on their device and in their precision."""
+    model.to(weights.device).type(weights.dtype)
+    nn.utils.vector_to_parameters(weights, model.parameters())
+
+
+def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+    """The bounds of a success rate (Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953)."""
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    centre, spread = successes + z**2 / 2, z * (successes * (1 - successes / trials) + z**2 / 4) ** 0.5
+    return (centre - spread) / (trials + z**2), (centre + spread) / (trials + z**2)
