@@ -40,7 +40,7 @@ BAD_INPUT = {
     "experimnt=xor": r"experimnt: no such group or key, did you mean experiment\?.*",
     "modle=simple_net": r"modle: no such group or key, did you mean model\?.*",
     "optimizer.lrr=1": r"optimizer\.lrr: no such group or key, did you mean optimizer\.lr\?.*",
-    "optimizer.momentum=0.9": r"optimizer\.momentum: no such group or key; optimizer=sgd has it .*",
+    "optimizer.momentum=1": r"optimizer\.momentum: no such .*; there is one with optimizer=muon and optimizer=sgd .*",
     "data.batch_size=0": r"data \(lab\.data\.XORDataModule\): batch_size must be at least 1, not 0",
     "optimizer.lr=-1": r"optimizer \(torch\.optim\.Adam\): Invalid learning rate: -1",
     "model.hidden_activation=tanhh": r"model \(lab\.models\.SimpleNet\): no activation is called 'tanhh': .*",

@@ -108,11 +108,12 @@ def explain_composition(error: HydraException, arguments: Sequence[str], configs
 def _option_with(key: str, configs: Path) -> str:
     """Which choice of the group has a key that the chosen one has not."""
     group, _, rest = key.partition(".")
+    having = []
     for file in sorted((configs / group).glob("*.yaml")) if rest else ():
         config: Any = OmegaConf.to_container(OmegaConf.load(file))
         if rest in full_keys(config.get(group, config)):
-            return f"; {group}={file.stem} has it"
-    return ""
+            having.append(f"{group}={file.stem}")
+    return f"; there is one with {' and '.join(having)}" if having else ""
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:

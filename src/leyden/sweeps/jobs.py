@@ -85,7 +85,8 @@ def as_hydra_spells(word: str) -> str:
 
     Raises UserError for an empty choice, which Hydra fails on, and for another third word.
     """
-    if wrong := re.search(r"\binterval\(([^(),]+),([^(),]+),\s*(?!log\s*\))([^(),]*)\)", word):
+    wrong = re.search(r"\binterval\([^(),]+,[^(),]+,([^()]*)\)", word)
+    if wrong and wrong[1].strip() != "log":
         raise UserError(f"{word}: interval(low,high) or interval(low,high,log), not {wrong[0]}")
     if re.search(r"=\s*choice\(\s*\)", word):
         raise UserError(f"{word}: there is no value to choose from")

@@ -1,7 +1,7 @@
 """What models that learn targets from inputs share: their steps, metrics, optimizer and scheduler."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -97,9 +97,7 @@ class SupervisedModule(LightningModule):
 
     def configure_optimizers(self) -> Any:
         trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        optimizer = self.make_optimizer(trained)
-        if optimizer.defaults.get("fused") and self._clips_mixed_precision:
-            optimizer = self.make_optimizer(trained, fused=False)  # Lightning would refuse
+        optimizer = self.make_optimizer(trained, **({"fused": True} if self._can_be_fused(trained) else {}))
         if self.make_scheduler is None:
             return optimizer
         total_steps = inspect.signature(self.make_scheduler).parameters.get("total_steps")
@@ -121,9 +119,18 @@ class SupervisedModule(LightningModule):
             },
         }
 
-    @property
-    def _clips_mixed_precision(self) -> bool:
-        return bool(self.trainer.gradient_clip_val) and isinstance(self.trainer.precision_plugin, MixedPrecision)
+    def _can_be_fused(self, parameters: Sequence[nn.Parameter]) -> bool:
+        """Whether the optimizer has a step that takes all parameters in one pass, and nothing speaks against it."""
+        options = inspect.signature(self.make_optimizer).parameters
+        chosen = [options[name].default for name in ("fused", "foreach") if name in options]
+        if "fused" not in options or chosen.count(None) < len(chosen):
+            return False
+        if self._trainer is None or self.device.type not in ("cpu", "cuda", "mps"):
+            return False
+        if not all(each.is_floating_point() for each in parameters):
+            return False
+        # For a fused one Lightning does not clip the gradients of mixed precision.
+        return not (self.trainer.gradient_clip_val and isinstance(self.trainer.precision_plugin, MixedPrecision))
 
     def total_steps(self) -> int:
         """Optimizer steps of the whole training. Raises UserError where it has no end."""

@@ -292,8 +292,10 @@ def test_a_metric_that_is_never_logged_is_found_at_the_first_job(tmp_path: Path)
 def test_a_study_of_another_space_is_not_mixed_with_this_one(unbroken: Path) -> None:
     completed = train(f"sweep.resume={unbroken}", "optimizer.lr=interval(1e-4,1)")
     assert completed.returncode == 1
-    assert completed.stderr == (
-        "error: the study xor/unbroken is of another search: its space differs in optimizer.lr; "
+    assert completed.stderr.startswith("error: optimizer.lr=interval(1e-4,1): would make other jobs than those of ")
+    space = f"sweep.space={{optimizer.lr: '{RATE.partition('=')[2]}', data.batch_size: 'range(1,3)'}}"
+    assert train(f"sweep.resume={unbroken}", space).stderr == (
+        "error: the study xor/unbroken is of another search: its space differs in data.batch_size; "
         "a new search takes a new sweep\n"
     )
 

@@ -1,5 +1,6 @@
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -118,3 +119,23 @@ def test_frozen_parameters_are_not_given_to_the_optimizer() -> None:
     model.layer.bias.requires_grad_(False)
     optimizer = model.configure_optimizers()
     assert [id(p) for group in optimizer.param_groups for p in group["params"]] == [id(model.layer.weight)]
+
+
+@pytest.mark.parametrize(
+    ("options", "trainer", "fused"),
+    [
+        ({}, {}, True),
+        ({"fused": False}, {}, False),
+        ({"foreach": True}, {}, None),
+        ({}, {"precision": "bf16-mixed"}, True),
+        ({}, {"precision": "bf16-mixed", "gradient_clip_val": 1.0}, None),
+    ],
+)
+def test_optimizers_take_all_parameters_in_one_pass_where_they_can(
+    options: dict[str, Any], trainer: dict[str, Any], fused: bool | None
+) -> None:
+    model = Line()
+    model.make_optimizer = partial(torch.optim.Adam, **options)
+    lightning = Trainer(accelerator="cpu", fast_dev_run=True, enable_progress_bar=False, logger=False, **trainer)
+    lightning.fit(model, Points(batch_size=5))
+    assert lightning.optimizers[0].defaults["fused"] is fused
