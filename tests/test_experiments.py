@@ -20,7 +20,7 @@ def jobs(logs: Path) -> list[dict[str, object]]:
 def test_every_experiment_trains_two_steps_and_states_what_is_known(tmp_path: Path, tiny_cifar: Path) -> None:
     completed = train(
         *("-m", f"experiment={','.join(EXPERIMENTS)}", "trainer.max_epochs=1", "trainer.check_val_every_n_epoch=1"),
-        *("+trainer.limit_train_batches=2", "data.batch_size=20", "trainer.precision=32-true"),
+        *("+trainer.limit_train_batches=2", "data.batch_size=2", "trainer.precision=32-true"),
         *(f"hydra.sweep.dir={tmp_path}/sweeps/all", f"paths.data_dir={tiny_cifar}"),
     )
     assert completed.returncode == 0, completed.stderr
