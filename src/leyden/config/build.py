@@ -4,7 +4,7 @@ import copy
 import functools
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -24,6 +24,7 @@ from leyden.errors import UserError
 from leyden.runs.checkpoint import check_hyperparameters, init_weights
 from leyden.training import SupervisedModule
 from leyden.training.checkpoint_io import DurableCheckpointIO
+from leyden.training.metrics import without_metrics
 from leyden.training.population import Population, PopulationData, refuse_model
 
 log = logging.getLogger(__name__)
@@ -121,21 +122,24 @@ def build_population(config: DictConfig) -> tuple[PopulationData, Population]:
         raise UserError(f"population={count}: must be a whole number above 0, or null")
     if config.compile:
         raise UserError("population: compile=true is for one model; a population is recorded as one computation anyway")
-    config = copy.deepcopy(config)
-    members: list[Any] = []
-    data = PopulationData()
-    for config.seed in range(first, first + count):
-        seed_all(config)
-        if not members:
-            data_of_member, model = build_data(config), build_initial(config)
-            refuse_model(model)
-        else:
-            data_of_member, model = build_again(config, "data"), build_again(config, "model")
-            if config.init_from:
-                init_weights(model, config.init_from, strict=config.strict)
-        data.add(data_of_member)
-        members.append(model)
-    return data, Population(members, config.expected)
+    config, data = copy.deepcopy(config), PopulationData()
+
+    def members() -> Iterator[SupervisedModule]:
+        for config.seed in range(first, first + count):
+            seed_all(config)
+            if config.seed == first:
+                own, model = build_data(config), build_initial(config)
+                refuse_model(model)
+            else:
+                with without_metrics():
+                    own, model = build_again(config, "data"), build_again(config, "model")
+                if config.init_from:
+                    init_weights(model, config.init_from, strict=config.strict)
+            data.add(own)
+            yield model  # type: ignore[misc]
+
+    population = Population(members(), config.expected)
+    return data, population
 
 
 def build_again(config: DictConfig, key: str) -> Any:

@@ -1,10 +1,21 @@
 """The loss and the metrics of one stage, accumulated as tensors and computed once an epoch."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 from torchmetrics import Metric, SumMetric
+
+
+@contextmanager
+def without_metrics() -> Iterator[None]:
+    """EpochMetrics that are made meanwhile are empty: for models of which only the weights are wanted."""
+    EpochMetrics._made = False
+    try:
+        yield
+    finally:
+        EpochMetrics._made = True
 
 
 class EpochMetrics(nn.Module):
@@ -14,8 +25,12 @@ class EpochMetrics(nn.Module):
     passed on in one block when it holds `block` numbers or 256 batches, and at `compute`.
     """
 
+    _made = True
+
     def __init__(self, metrics: Mapping[str, Metric], block: int = 2**20) -> None:
         super().__init__()
+        if not EpochMetrics._made:
+            return
         # A loss that is NaN must be seen: torchmetrics' MeanMetric leaves it out or, told not to, forgets the weights.
         self.loss_sum = SumMetric(nan_strategy="disable")
         self.samples = SumMetric(nan_strategy="disable")

@@ -92,8 +92,8 @@ class Run(Callback):
         name, count = type(pl_module).__name__, sum(parameter.numel() for parameter in pl_module.parameters())
         said = f"{name} ({count:,} parameters)"
         if isinstance(pl_module, Population):
-            members = pl_module.members
-            said = f"{len(members):,} x {type(members[0]).__name__} ({count // len(members):,} parameters each)"
+            each = f"{type(pl_module.model).__name__} ({count // len(pl_module):,} parameters each)"
+            said = f"{len(pl_module):,} x {each}"
         where = f"{trainer.world_size} x {trainer.strategy.root_device.type}"
         going_on = f" from step {trainer.global_step:,} on" if self.resumed else ""
         log.info(f"{self.config.name}: training {said} on {where}{going_on}, in {self.folder}")

@@ -12,7 +12,7 @@ from leyden.training.callbacks.best import Best
 from leyden.training.callbacks.hooks import only_own_hooks
 from leyden.training.checkpoint_io import write_checkpoint
 from leyden.training.population.data import PopulationData
-from leyden.training.population.module import Population, set_weights
+from leyden.training.population.module import Population
 
 
 @only_own_hooks
@@ -31,7 +31,7 @@ class BestMembers(Best):
         self.data = data
         self.seed = seed  # of the first member
         self.file = file
-        self.values = torch.full((len(population.members),), torch.nan)
+        self.values = torch.full((len(population),), torch.nan)
         self.weights = population.weights.detach().clone()
         self._is_new = False  # not yet in the file
         self._seen: Tensor | None = None  # the values that were looked at last
@@ -78,8 +78,7 @@ class BestMembers(Best):
     def _write(self, trainer: Trainer) -> None:
         if self.file is None or not self._is_new or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
-        member, data = self.population.members[self.best], self.data.of(self.best)
-        set_weights(member, self.weights[self.best].clone())
+        member, data = self.population.member(self.best, self.weights), self.data.of(self.best)
         self.file.parent.mkdir(exist_ok=True)
         content = {
             "epoch": trainer.current_epoch,

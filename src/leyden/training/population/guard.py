@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 
 from leyden.training.callbacks.guard import Guard, NonFiniteError, gradients, norms
 from leyden.training.callbacks.hooks import only_own_hooks
-from leyden.training.population.module import Population, set_weights
+from leyden.training.population.module import Population
 
 
 @only_own_hooks
@@ -32,8 +32,7 @@ class GuardMembers(Guard):
         assert gradient is not None
         bad = ~(gradient.isfinite().all(1) & losses.isfinite())
         index = int(bad.nonzero()[0])
-        member = pl_module.members[index]
-        set_weights(member, pl_module.weights[index].detach())
+        member = pl_module.member(index)
         sizes = [parameter.numel() for parameter in member.parameters()]
         for parameter, part in zip(member.parameters(), torch.split(gradient[index], sizes), strict=True):
             parameter.grad = part.view_as(parameter)

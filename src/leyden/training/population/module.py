@@ -1,6 +1,6 @@
 """A module whose members are copies of one model, each with weights of its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import NormalDist
 from typing import Any
 
@@ -10,6 +10,7 @@ from torch.func import functional_call, grad_and_value, vmap
 from torch.fx.experimental.proxy_tensor import make_fx
 from torchmetrics import MeanMetric, Metric
 
+from leyden.errors import UserError
 from leyden.training.metrics import EpochMetrics
 from leyden.training.population.metrics import PopulationMetrics
 from leyden.training.population.refusals import (
@@ -44,27 +45,49 @@ class Population(SupervisedModule):
     Raises UserError for a model that cannot be trained so (see `refuse_model`).
     """
 
-    def __init__(self, members: Sequence[SupervisedModule], expected: Mapping[str, Range] | None = None) -> None:
-        refuse_model(members[0])
-        super().__init__(members[0].loss)
-        metrics: Any = members[0].val_metrics.metrics
+    def __init__(self, members: Iterable[SupervisedModule], expected: Mapping[str, Range] | None = None) -> None:
+        members = iter(members)
+        first = next(members)
+        refuse_model(first)
+        super().__init__(first.loss)
+        metrics: Any = first.val_metrics.metrics
         self.train_metrics, self.val_metrics, self.test_metrics = (PopulationMetrics(metrics) for _ in range(3))
-        self.members = list(members)  # in a list, their parameters are not this module's
-        self.weights = nn.Parameter(torch.stack([_flat(member) for member in members]))
-        self.make_optimizer, self.make_scheduler = members[0].make_optimizer, members[0].make_scheduler
+        self._model = (first,)  # in a tuple, its parameters are not this module's
+        self._names = [name for name, _ in first.named_parameters()]
+        self._shapes = [parameter.shape for parameter in first.parameters()]
+        self.weights = nn.Parameter(torch.stack([self._flat(first), *map(self._flat, members)]))
+        self.make_optimizer, self.make_scheduler = first.make_optimizer, first.make_scheduler
         self.expected = dict(expected or {})
         self.values: dict[str, Tensor] = {}
         self.batch: Batch = ()
         self.losses = torch.empty(0)
-        self._names = [name for name, _ in members[0].named_parameters()]
-        self._shapes = [parameter.shape for parameter in members[0].parameters()]
         self._recorded: dict[Any, Any] = {}
         self.automatic_optimization = False
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    @property
+    def model(self) -> SupervisedModule:
+        """The one model whose weights are now those of one member, now those of another."""
+        return self._model[0]
+
+    def member(self, index: int, weights: Tensor | None = None) -> SupervisedModule:
+        """The model with that member's weights, those now or others [K, P], on their device and in their precision."""
+        own = (self.weights.detach() if weights is None else weights)[index]
+        self.model.to(own.device).type(own.dtype)
+        nn.utils.vector_to_parameters(own.clone(), self.model.parameters())
+        return self.model
+
+    def _flat(self, member: SupervisedModule) -> Tensor:
+        if [parameter.shape for parameter in member.parameters()] != self._shapes:
+            raise UserError("population: the members differ in their parameters, and cannot be stacked")
+        return nn.utils.parameters_to_vector(member.parameters()).detach()
 
     def _compare_one(self, weights: Tensor, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         parts = torch.split(weights, [shape.numel() for shape in self._shapes])
         named = {name: part.view(shape) for name, part, shape in zip(self._names, parts, self._shapes, strict=True)}
-        predictions = functional_call(self.members[0], named, (inputs,))
+        predictions = functional_call(self.model, named, (inputs,))
         return self.loss(predictions, targets), predictions
 
     def _compare(self, weights: Tensor, inputs: Tensor, targets: Tensor) -> Any:
@@ -81,8 +104,8 @@ class Population(SupervisedModule):
         tensors = self.weights.detach(), batch[0], batch[1]
         kind = (function.__name__, self.training, *((each.shape, each.dtype) for each in tensors))
         if kind not in self._recorded:
-            self.members[0].train(self.training)
-            with said_in_one_line(self.members[0]):
+            self.model.train(self.training)
+            with said_in_one_line(self.model):
                 self._recorded[kind] = _recorded(function, tensors)
         return self._recorded[kind](*tensors)
 
@@ -143,43 +166,42 @@ class Population(SupervisedModule):
         self.log_dict({name: value.mean() for name, value in values.items()})
 
     def on_test_start(self) -> None:
-        """Where the test is the model's own, each member goes through it as a model of its own."""
-        self._logged: list[dict[str, Metric]] = []
-        if not overridden(self.members[0], SupervisedModule) & set(TESTS):
-            return
-        self._logged = [{} for _ in self.members]
-        for member, weights, logged in zip(self.members, self.weights.detach(), self._logged, strict=True):
-            set_weights(member, weights)
-            member.eval()
-            member.trainer = self.trainer
-            member.log = _Recorder(logged)  # type: ignore[method-assign]
+        self._own_test = bool(overridden(self.model, SupervisedModule) & set(TESTS))
+        self._batches: list[Batch] = []
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        if not self._logged:
+        """Where the test is the model's own, each member goes through it alone, at the end."""
+        if self._own_test:
+            self._batches.append(batch)
+        else:
             super().test_step(batch, batch_idx)
-            return
-        for index, member in enumerate(self.members):
-            own = tuple(tensor[:, index] for tensor in batch)
-            member.log.samples = len(own[0])  # type: ignore[attr-defined]
-            member.test_step(own, batch_idx)
 
     def on_test_epoch_end(self) -> None:
-        if self._logged:
-            for member in self.members:
-                member.on_test_epoch_end()
-            names = self._logged[0]
-            self._tell({name: torch.stack([logged[name].compute() for logged in self._logged]) for name in names})
+        if self._own_test:
+            tested = [self._tested_alone(index) for index in range(len(self))]
+            self._tell({name: torch.stack([values[name] for values in tested]) for name in tested[0]})
         else:
             super().on_test_epoch_end()
         if self.expected:
             succeeded = int(self.succeeded().sum())
-            low, high = wilson_interval(succeeded, len(self.members))
-            rate = succeeded / len(self.members)
+            low, high = wilson_interval(succeeded, len(self))
+            rate = succeeded / len(self)
             self.log_dict({"test/success_rate": rate, "test/success_rate_low": low, "test/success_rate_high": high})
+
+    def _tested_alone(self, index: int) -> dict[str, Tensor]:
+        model, record = self.member(index).eval(), _Recorder()
+        model.trainer = self.trainer
+        model.log = record  # type: ignore[method-assign]
+        for batch_idx, batch in enumerate(self._batches):
+            own = tuple(tensor[:, index] for tensor in batch)
+            record.samples = len(own[0])
+            model.test_step(own, batch_idx)
+        model.on_test_epoch_end()
+        return record.values()
 
     def succeeded(self) -> Tensor:
         """Whether each member [K] reached all that is expected."""
-        reached = torch.ones(len(self.members), dtype=torch.bool, device=self.device)
+        reached = torch.ones(len(self), dtype=torch.bool, device=self.device)
         for name, (low, high) in self.expected.items():
             value = self.values.get(name, torch.tensor(torch.nan, device=self.device))
             reached &= (low <= value) & (value <= high)
@@ -204,10 +226,10 @@ def _recorded(function: Any, tensors: Sequence[Tensor]) -> Any:
 
 
 class _Recorder:
-    """Stands in for a member's `log`: keeps its metrics, and the means over samples of its numbers."""
+    """Stands in for a model's `log`: keeps its metrics, and the means over samples of its numbers."""
 
-    def __init__(self, logged: dict[str, Metric]) -> None:
-        self.logged = logged
+    def __init__(self) -> None:
+        self.logged: dict[str, Metric] = {}
         self.samples = 1
 
     def __call__(self, name: str, value: Any, *args: Any, **kwargs: Any) -> None:
@@ -217,15 +239,11 @@ class _Recorder:
             mean = self.logged.setdefault(name, MeanMetric(nan_strategy="disable"))
             mean.update(torch.as_tensor(value).cpu(), self.samples)
 
-
-def _flat(model: nn.Module) -> Tensor:
-    return nn.utils.parameters_to_vector(model.parameters()).detach()
-
-
-def set_weights(model: nn.Module, weights: Tensor) -> None:
-    """Give a model its parameters [P], on their device and in their precision."""
-    model.to(weights.device).type(weights.dtype)
-    nn.utils.vector_to_parameters(weights, model.parameters())
+    def values(self) -> dict[str, Tensor]:
+        values = {name: metric.compute() for name, metric in self.logged.items()}
+        for metric in self.logged.values():
+            metric.reset()
+        return values
 
 
 def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
