@@ -92,7 +92,6 @@ def frozen() -> Classifier:
     (Classifier(nn.BatchNorm1d(1)), r"running statistics or other buffers \(layers.1.running_mean\)"),
     (OwnStep(), "has its own training_step"),
     (frozen(), r"parameters that are not trained \(layers.0.bias\)"),
-    (Classifier(nn.Dropout()), "cannot be trained as one computation: vmap: called random operation"),
     (Branches(), "cannot be trained as one computation: vmap: It looks like you're"),
 ])  # fmt: skip
 def test_a_model_that_cannot_be_batched_is_refused(model: Classifier, message: str) -> None:
