@@ -5,7 +5,7 @@ import torch
 from lightning.pytorch import Trainer
 from torch import Tensor, nn
 from torchmetrics import MeanSquaredError, Metric
-from torchmetrics.classification import BinaryAccuracy, BinaryAUROC, MulticlassAccuracy
+from torchmetrics.classification import BinaryAccuracy, BinaryAUROC
 
 from lab.data import NoisySineDataModule, XORDataModule
 from leyden.errors import UserError
@@ -64,7 +64,7 @@ def test_a_loader_hands_out_what_each_member_would_get() -> None:
 
 class Classifier(SupervisedModule):
     def __init__(self, *layers: nn.Module) -> None:
-        super().__init__(nn.MSELoss(), {"accuracy": MulticlassAccuracy(2)})
+        super().__init__(nn.MSELoss(), {"accuracy": BinaryAccuracy()})
         self.layers = nn.Sequential(nn.Linear(2, 1), *layers)
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -92,6 +92,7 @@ def frozen() -> Classifier:
     (Classifier(nn.BatchNorm1d(1)), r"running statistics or other buffers \(layers.1.running_mean\)"),
     (OwnStep(), "has its own training_step"),
     (frozen(), r"parameters that are not trained \(layers.0.bias\)"),
+    (Classifier(nn.Dropout()), "cannot be trained as one computation: vmap: called random operation"),
     (Branches(), "cannot be trained as one computation: vmap: It looks like you're"),
 ])  # fmt: skip
 def test_a_model_that_cannot_be_batched_is_refused(model: Classifier, message: str) -> None:
