@@ -9,7 +9,6 @@ of CIFAR-10's, of no real thing.
 """
 
 import argparse
-import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from figures import PROJECT, Figure, in_turn, peak_megabytes, quietly, ratios, tell
+from figures import Figure, in_turn, peak_megabytes, ratios, tell, train
 from safetensors.torch import save_file
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
@@ -25,7 +24,6 @@ from torchvision import transforms
 
 from lab.data.cifar10 import MEAN, STD, CIFAR10DataModule
 from lab.models import CifarCNN
-from leyden.cli import main as leyden
 
 BATCH = 512
 
@@ -103,14 +101,10 @@ def raw(folder: Path, epochs: int) -> float:
 
 def trained(folder: Path, epochs: int) -> float:
     """Seconds of `python train.py`, in this process."""
-    logs = tempfile.mkdtemp(prefix="cifar-cost-")
     words = ["experiment=cifar10", f"trainer.max_epochs={epochs}", f"data.val_images={BATCH}", "optimizer.lr=0.1"]
-    words += [f"paths.log_dir={logs}", f"paths.data_dir={folder}", f"trainer.check_val_every_n_epoch={epochs}"]
+    words += [f"paths.data_dir={folder}", f"trainer.check_val_every_n_epoch={epochs}"]
     began = time.perf_counter()
-    try:
-        quietly(lambda: leyden(["train", *words], PROJECT))
-    finally:
-        shutil.rmtree(logs)
+    train(*words)
     return time.perf_counter() - began
 
 

@@ -7,7 +7,7 @@ import resource
 import statistics
 import subprocess
 import sys
-import time
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
@@ -74,12 +74,16 @@ def _usage(words: Sequence[str]) -> resource.struct_rusage:
         return os.wait4(process.pid, 0)[2]
 
 
-def quietly(call: Callable[[], object]) -> float:
-    """CPU seconds of a call in this process which prints to nowhere."""
-    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
-        began = time.process_time()
-        call()
-        return time.process_time() - began
+def train(*words: str) -> None:
+    """`python train.py` in this process; its output and its run folder are thrown away."""
+    from leyden.cli import main
+
+    with (
+        tempfile.TemporaryDirectory() as logs,
+        Path(os.devnull).open("w") as nowhere,
+        redirect_stdout(nowhere),
+    ):
+        main(["train", *words, f"paths.log_dir={logs}"], PROJECT)
 
 
 def tell(figures: Sequence[Figure]) -> None:

@@ -8,16 +8,13 @@ those of the population count from when its packages are imported and, in the la
 import argparse
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
+from figures import PROJECT, Figure, tell
 
-PROJECT = Path(__file__).parents[2]
 TARGET = 60
 
 RAW = """
@@ -65,21 +62,19 @@ def main() -> None:
             populations.append(measured(code))
         finally:
             shutil.rmtree(logs)
-    table = Table(f"{arguments.epochs:,} epochs of XOR", "lowest", "median", "highest", "target", box=None)
     trained, process = ([seconds[part] for seconds in populations] for part in (0, 1))
     faster, whole = (
         [arguments.members * raw / seconds for raw, seconds in zip(raws, part, strict=True)]
         for part in (trained, process)
     )
-    for name, values, target in (
-        ("raw loop, one model, CPU s", raws, ""),
-        (f"population of {arguments.members}, CPU s", trained, ""),
-        ("times as many models per CPU second", faster, f"at least {TARGET}"),
-        ("the same with the start of the process", whole, ""),
-    ):
-        shown = (f"{choose(values):.3g}" for choose in (min, statistics.median, max))
-        table.add_row(name, *shown, target)
-    Console(width=120).print(table)
+    tell(
+        [
+            Figure("XOR, one model in a raw loop, CPU seconds", raws, unit=" s"),
+            Figure(f"XOR, population={arguments.members}, CPU seconds", trained, unit=" s"),
+            Figure("models per CPU second, population over raw loop", faster, TARGET, "at least"),
+            Figure("the same with the start of the process", whole),
+        ]
+    )
 
 
 def measured(code: str) -> list[float]:

@@ -25,7 +25,7 @@ from leyden.runs.checkpoint import check_hyperparameters, init_weights
 from leyden.training import SupervisedModule
 from leyden.training.checkpoint_io import DurableCheckpointIO
 from leyden.training.metrics import without_metrics
-from leyden.training.population import Population, PopulationData, refuse_model
+from leyden.training.population import Population, PopulationData
 
 log = logging.getLogger(__name__)
 
@@ -129,14 +129,13 @@ def build_population(config: DictConfig) -> tuple[PopulationData, Population]:
             seed_all(config)
             if config.seed == first:
                 own, model = build_data(config), build_initial(config)
-                refuse_model(model)
             else:
                 with without_metrics():
                     own, model = build_again(config, "data"), build_again(config, "model")
                 if config.init_from:
                     init_weights(model, config.init_from, strict=config.strict)
+            yield model  # type: ignore[misc]  # what is wrong with it is said before what is wrong with its data
             data.add(own)
-            yield model  # type: ignore[misc]
 
     population = Population(members(), config.expected)
     return data, population

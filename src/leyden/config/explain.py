@@ -72,10 +72,9 @@ def checked_words(words: Sequence[str], configs: Path) -> list[str]:
         if leads_out(word, configs):
             raise UserError(f"{word}: must be a plain name, with no way out of the folder that it is looked for in")
     multirun = [word for word in words if word in ("-m", "--multirun")]
-    if multirun and (
-        flags := [word for word in (word.split("=")[0] for word in words) if word in ("--cfg", "-c", "--info", "-i")]
-    ):
-        raise UserError(f"{flags[0]}: shows the config of one run, not of a sweep: leave {multirun[0]} out")
+    shows = {word.split("=")[0] for word in words} & {"--cfg", "-c", "--info", "-i"}
+    if multirun and shows:
+        raise UserError(f"{min(shows)}: shows the config of one run, not of a sweep: leave {multirun[0]} out")
     return multirun[:1] + [word for word in words if word not in multirun]
 
 

@@ -4,7 +4,7 @@ import fcntl
 import os
 import sys
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,7 +65,7 @@ class SweepInFolder(Sweeper):
                 raise UserError(f"sweep.max_failures={most}: must be a whole number above 0, or null")
         self.most_failures: int | None = 1 if config.sweep.fail_fast else most
         self.failures: dict[Job, str] = {}
-        self.has_value = False  # whether a job has logged what is monitored
+        self.has_value = False  # whether a job has logged what the sweep is for
 
     def sweep(self, arguments: list[str]) -> None:
         overrides = OverridesParser.create(self.hydra_context.config_loader).parse_overrides(arguments)
@@ -149,10 +149,16 @@ class SweepInFolder(Sweeper):
         monitor = result["monitor"]
         value = "" if monitor["value"] is None else f": {monitor['name']} {monitor['value']:.6g}"
         print(f"job {job.number} {result['status']}{value} ({result['seconds']:,.1f} s)", flush=True)
-        self.has_value |= monitor["value"] is not None
+        missing = self.not_logged(result)
+        self.has_value |= missing is None
         if not self.has_value:
             logged = ", ".join(result["metrics"]) or "nothing"
-            raise UserError(f"monitor.metric={monitor['name']} was not logged by {job.run}; it logged {logged}")
+            raise UserError(f"{missing} was not logged by {job.run}; it logged {logged}")
+
+    def not_logged(self, result: Mapping[str, Any]) -> str | None:
+        """What the sweep is for, where a job that has ended has logged none of it."""
+        monitor = result["monitor"]
+        return f"monitor.metric={monitor['name']}" if monitor["value"] is None else None
 
     def conclude(self) -> None:
         """Say what the sweep has found, and keep it. Raises UserError where a job has failed."""

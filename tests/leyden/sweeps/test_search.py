@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Collection
 from itertools import islice, product
@@ -12,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PROJECT, Completed, called, command, train
+from conftest import Completed, called, command, started, train
 from omegaconf import OmegaConf
 from run_folders import as_trial, begun, write_run
 
@@ -45,17 +43,6 @@ def search(folder: Path, *more: str) -> Completed:
     completed = train(*words(folder, *more))
     assert completed.returncode == 0, completed.stderr
     return completed
-
-
-def started(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "train.py", *arguments],
-        cwd=PROJECT,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
 
 
 def trials(folder: Path) -> list[Any]:
