@@ -276,6 +276,14 @@ def test_a_metric_that_is_never_logged_is_found_at_the_first_job(tmp_path: Path)
     assert [trial.state.name for trial in trials(tmp_path / "none")] == ["FAIL"]
 
 
+def test_a_search_with_objectives_needs_no_other_value(tmp_path: Path) -> None:
+    objectives = "sweep.objectives={val/loss:min}", "monitor.metric=val/nothing"
+    search(tmp_path / "search", RATE, *objectives, "sweep.n_trials=2")
+    ended = json.loads((tmp_path / "search" / "sweep.json").read_text())
+    losses = [result(tmp_path / "search" / job)["metrics"]["val/loss"] for job in "01"]
+    assert (ended["objectives"], ended["rows"][0]["mean"]) == ({"val/loss": "min"}, min(losses))
+
+
 def test_a_study_of_another_space_is_not_mixed_with_this_one(unbroken: Path) -> None:
     completed = train(f"sweep.resume={unbroken}", "optimizer.lr=interval(1e-4,1)")
     assert completed.returncode == 1
