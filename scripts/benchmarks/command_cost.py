@@ -42,7 +42,7 @@ from lightning import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger
 hydra.main(config_path=None, version_base="1.3")(print)()
 """
-FIRST = ("targets=[lab,first_step]", "+callbacks.first._target_=first_step.FirstStep")
+FIRST = ("targets=[lab,clocks]", "+callbacks.first._target_=clocks.FirstStep")
 LIGHT = {
     "--help": ("--help",),
     "--cfg job": ("experiment=xor", "--cfg", "job"),

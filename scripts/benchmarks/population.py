@@ -50,10 +50,10 @@ def main() -> None:
     parser.add_argument("--members", type=int, default=256)
     parser.add_argument("--epochs", type=int, default=1000)
     parser.add_argument("--raw-epochs", type=int, default=1000, help="of the one model of the raw loop")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repetitions", type=int, default=5)
     arguments = parser.parse_args()
     raws, populations = [], []
-    for _ in range(arguments.repeats):
+    for _ in range(arguments.repetitions):
         (raw,) = measured(RAW.format(epochs=arguments.raw_epochs))
         raws.append(raw * arguments.epochs / arguments.raw_epochs)
         logs = Path(tempfile.mkdtemp(prefix="population-"))
