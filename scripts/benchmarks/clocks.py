@@ -18,17 +18,22 @@ class FirstStep(Callback):
 
 
 class TrainingClock(Callback):
-    """CPU seconds from the first batch to the end of training, and the steps that were taken in them."""
+    """CPU seconds of a step, over each `every` epochs, from the second such part of a training on."""
 
-    seconds: ClassVar[float]
-    steps: ClassVar[int]
+    seconds: ClassVar[list[float]]
+
+    def __init__(self, every: int) -> None:
+        self.every = every
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._began = time.process_time()
+        TrainingClock.seconds = []
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        TrainingClock.seconds = time.process_time() - self._began
-        TrainingClock.steps = trainer.global_step
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.current_epoch and trainer.current_epoch % self.every == 0:
+            now, step = time.process_time(), trainer.global_step
+            if trainer.current_epoch > self.every:
+                TrainingClock.seconds.append((now - self._began) / (step - self._step))
+            self._began, self._step = now, step
 
 
 class LogMore(Callback):

@@ -4,6 +4,7 @@ import csv
 import io
 import math
 import os
+import time
 from argparse import Namespace
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
@@ -15,11 +16,14 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.loggers import TensorBoardLogger as LightningTensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+from tensorboard.compat.proto.summary_pb2 import Summary
 from torch.utils.tensorboard.summary import hparams
 
 from leyden.files import sync, write_whole
 
 Params = dict[str, Any] | Namespace
+
+SAVE_SECONDS = 1.0  # Lightning has loggers save whenever something is logged: so seldom is enough
 
 
 class TensorBoardLogger(LightningTensorBoardLogger):
@@ -32,6 +36,16 @@ class TensorBoardLogger(LightningTensorBoardLogger):
     def __init__(self, save_dir: str | os.PathLike[str]) -> None:
         super().__init__(str(save_dir), name="", version="", default_hp_metric=False)
         self._wrote_hyperparams = False
+        self._next_save = 0.0
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """All values in one event, which is four times as fast as one for each; groups of curves are Lightning's."""
+        if any(isinstance(value, Mapping) for value in metrics.values()):
+            super().log_metrics(metrics, step)
+            return
+        values = [Summary.Value(tag=name, simple_value=float(value)) for name, value in metrics.items()]
+        self.experiment._get_file_writer().add_summary(Summary(value=values), step)
 
     @rank_zero_only
     def log_hyperparams(self, params: Params, metrics: dict[str, Any] | None = None, step: int | None = None) -> None:
@@ -50,6 +64,13 @@ class TensorBoardLogger(LightningTensorBoardLogger):
 
     @rank_zero_only
     def save(self) -> None:
+        if (now := time.monotonic()) >= self._next_save:
+            self._next_save = now + SAVE_SECONDS
+            self.experiment.flush()
+
+    @rank_zero_only
+    def flush(self, before: float = math.inf) -> None:
+        """Have all that was logged on the disk."""
         self.experiment.flush()
         for file in Path(self.save_dir).glob("events.out.tfevents.*"):
             sync(file)
@@ -76,6 +97,7 @@ class CSVLogger(Logger):
         self.file = Path(save_dir) / "metrics.csv"
         self._columns: list[str] | None = None  # as they stand in the file; None until it is looked at
         self._rows: list[dict[str, Any]] = []
+        self._next_save = 0.0
 
     @property
     def name(self) -> str:
@@ -101,7 +123,9 @@ class CSVLogger(Logger):
 
     @rank_zero_only
     def save(self) -> None:
-        self._write(len(self._rows) - 1)  # the last row may not be complete yet
+        if (now := time.monotonic()) >= self._next_save:
+            self._next_save = now + SAVE_SECONDS
+            self._write(len(self._rows) - 1)  # the last row may not be complete yet
 
     @rank_zero_only
     def flush(self, before: float = math.inf) -> None:

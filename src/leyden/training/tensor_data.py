@@ -15,6 +15,8 @@ from leyden.training.augment import Standardize
 
 Tensors = tuple[Tensor, ...]
 
+BLOCK = 256  # samples
+
 
 class Splits(NamedTuple):
     """Inputs, targets and whatever else belongs to a sample, each [N, ...], for every split."""
@@ -60,10 +62,14 @@ class TensorLoader:
 
     def __iter__(self) -> Iterator[Tensors]:
         self.position, self._start = self._start, 0
-        for indices in torch.split(self._order(), self.batch_size)[self.position :]:
-            self.position += 1
-            self.indices = indices
-            yield tuple(tensor[indices] for tensor in self.tensors)
+        block = self.batch_size * max(1, BLOCK // self.batch_size)
+        for order in torch.split(self._order()[self.position * self.batch_size :], block):
+            # Small batches are gathered many at a time, which costs as much as one.
+            gathered = [torch.split(tensor[order], self.batch_size) for tensor in self.tensors]
+            for indices, *batch in zip(torch.split(order, self.batch_size), *gathered, strict=True):
+                self.position += 1
+                self.indices = indices
+                yield tuple(batch)
 
     def _order(self) -> Tensor:
         """The sample indices that this process visits in this epoch."""
@@ -199,6 +205,11 @@ class TensorDataModule(LightningDataModule):
             digest.update(f"{tensor.dtype} {list(tensor.shape)}".encode())
             digest.update(tensor.contiguous().view(torch.uint8).numpy())
         return digest.hexdigest()
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        if all(isinstance(each, Tensor) and each.device == device for each in batch):  # as a TensorLoader's are
+            return batch
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         inputs, *rest = batch
