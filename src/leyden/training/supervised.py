@@ -101,7 +101,8 @@ class SupervisedModule(LightningModule):
 
     def _leave_out_idle_hooks(self) -> None:
         """Lightning takes 3 µs of every step for each hook that does nothing, and passes over one that is None."""
-        idle = {*PER_STEP} if self.trainer.gradient_clip_val else {*PER_STEP, "configure_gradient_clipping"}
+        clips = self._trainer is None or self.trainer.gradient_clip_val
+        idle = {*PER_STEP} if clips else {*PER_STEP, "configure_gradient_clipping"}
         for name in (*PER_STEP, "configure_gradient_clipping"):
             self.__dict__.pop(name, None)  # of another training
             if name in idle and getattr(type(self), name) is getattr(LightningModule, name):
