@@ -224,7 +224,7 @@ def killed_after(seconds: float, process: subprocess.Popen, stack: Path) -> str:
         time.sleep(0.0005)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    frames = stack.read_text() if stack.exists() else ""
+    frames = stack.read_text() if stack.exists() else "start-up"  # it was not yet there to listen
     if not frames:
         return "not seen"  # a sweep's own code has taken over, and listens no more
     return next((moment for moment, files in MOMENTS.items() if all(file in frames for file in files)), "start-up")
