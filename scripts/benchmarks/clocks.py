@@ -36,6 +36,18 @@ class TrainingClock(Callback):
             self._began, self._step = now, step
 
 
+class FitClock(Callback):
+    """CPU seconds from the first batch to the end of training."""
+
+    seconds: ClassVar[float]
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._began = time.process_time()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        FitClock.seconds = time.process_time() - self._began
+
+
 class LogMore(Callback):
     """Logs `count` more values with every epoch."""
 

@@ -2,8 +2,9 @@
 
     python scripts/benchmarks/growth.py                    # writes docs/growth.png; five minutes
 
-Steps per CPU second of SimpleNet on one thread, with everything on, from the first batch to the last: what starting up
-takes is not in it. Beside it a hand-written loop of the same model on the same data, which logs and saves nothing.
+Steps per CPU second of SimpleNet on one thread, with everything on, from the first batch to the end of training: what
+starting up takes is not in it. Beside it a hand-written loop of the same model on the same data, which logs and saves
+nothing.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from clocks import TrainingClock
+from clocks import FitClock
 from figures import PROJECT, in_turn, train
 from matplotlib import pyplot as plt
 from torch import nn
@@ -35,8 +36,15 @@ TITLES = {
 }
 
 
+def steps(axis: str, point: int) -> int:
+    """How many are trained there."""
+    if axis == "epochs":
+        return 4 * point
+    return max(40, min(STEPS, 20_000_000 // point)) if axis == "parameters" else STEPS
+
+
 def words(axis: str, point: int) -> list[str]:
-    """What is added to `experiment=xor` at that point; all but the first axis make as many steps everywhere."""
+    """What is added to `experiment=xor` at that point."""
     return {
         "epochs": [f"trainer.max_epochs={point}"],
         "logged values": [
@@ -53,31 +61,28 @@ def words(axis: str, point: int) -> list[str]:
         ],
         "parameters": [
             f"model.hidden_features={point // 4}",
-            f"trainer.max_epochs={max(10, min(STEPS, 20_000_000 // point) // 4)}",
+            f"trainer.max_epochs={steps(axis, point) // 4}",
         ],
     }[axis]
 
 
 def trained(axis: str, point: int) -> float:
     """Steps per CPU second of `python train.py`, in this process."""
-    began = time.process_time()
-    train("experiment=xor", "targets=[lab,clocks]", *words(axis, point))
-    return steps(axis, point) / (time.process_time() - began)
+    clock = ["targets=[lab,clocks]", "+callbacks.clock._target_=clocks.FitClock"]
+    train("experiment=xor", *clock, *words(axis, point))
+    return steps(axis, point) / FitClock.seconds
 
 
 def raw(axis: str, point: int) -> float:
     """Steps per CPU second of a hand-written loop."""
-    samples = point if axis == "samples" else 4
+    samples, count = point if axis == "samples" else 4, steps(axis, point)
     inputs = torch.rand(samples, 2).round()
     targets = (inputs[:, :1] != inputs[:, 1:]).float()
-    steps = 4 * point if axis == "epochs" else STEPS
     model = SimpleNet(point // 4 if axis == "parameters" else 4).layers
-    if axis == "parameters":
-        steps = max(40, min(STEPS, 20_000_000 // point))
     loss_of, optimizer = nn.MSELoss(), torch.optim.Adam(model.parameters(), lr=0.01)
     began, done = time.process_time(), 0
-    while done < steps:
-        for indices in torch.randperm(samples)[: steps - done].split(1):
+    while done < count:
+        for indices in torch.randperm(samples)[: count - done].split(1):
             loss = loss_of(model(inputs[indices]), targets[indices])
             optimizer.zero_grad()
             loss.backward()

@@ -2,12 +2,12 @@
 
 import functools
 import hashlib
-import importlib.metadata
 import json
 import os
 import platform
 import re
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ def provenance(project: Path, overrides: Sequence[str], seed: int | None) -> dic
         "lock": _checksum(project / LOCK),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": dict(sorted(_packages())),
+        "packages": _packages(),
     }
 
 
@@ -137,6 +137,9 @@ def _checksum(file: Path) -> str | None:
     return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
 
 
-def _packages() -> set[tuple[str, str]]:
-    found = importlib.metadata.distributions()
-    return {(package.name.lower(), package.version) for package in found if package.name}
+def _packages() -> dict[str, str]:
+    """Versions by name, as the folders say that are installed beside packages (PEP 376): to read what is in them takes a
+    quarter of a second."""
+    folders = [folder for path in sys.path for folder in Path(path).glob("*-*.dist-info")]
+    parts = sorted(folder.stem.rsplit("-", 1) for folder in folders)
+    return {name.lower().replace("_", "-"): version for name, version in parts}
