@@ -75,7 +75,7 @@ class Watch(Callback):
             self.first = name
 
     def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
-        self.loss = float(loss)
+        self.loss = float(loss.detach())
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
         self.norms = norms(pl_module)

@@ -51,7 +51,6 @@ def test_a_loader_hands_out_what_each_member_would_get() -> None:
         data.add(member)
     assert len(data.sets) == 2
     loader, loaders = data.train_dataloader(), [member.train_dataloader() for member in alone]
-    loader.batch_size = 30
     for epoch in range(2):
         for each in (loader, *loaders):
             each.set_epoch(epoch)

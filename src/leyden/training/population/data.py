@@ -12,8 +12,6 @@ from leyden.errors import UserError
 from leyden.training.population.refusals import refuse_data
 from leyden.training.tensor_data import TensorDataModule, TensorLoader, Tensors, shuffled
 
-STEPS_AT_ONCE = 8
-
 
 class PopulationLoader(TensorLoader):
     """Batches of [B, K, ...]: of each of K members the samples that a TensorLoader with its seed hands out.
@@ -79,13 +77,9 @@ class PopulationData(LightningDataModule):
         return self.of(0).batch_size
 
     def train_dataloader(self) -> PopulationLoader:
-        """Hands out several steps at once, but where the trainer counts batches."""
         trainer: Any = self.trainer
-        counts = trainer is not None and (
-            isinstance(trainer.limit_train_batches, int) or trainer.val_check_interval != 1
-        )
         overfitting = trainer is not None and trainer.overfit_batches > 0
-        return self._loader("train", self.batch_size * (1 if counts else STEPS_AT_ONCE), shuffle=not overfitting)
+        return self._loader("train", self.batch_size, shuffle=not overfitting)
 
     def val_dataloader(self) -> PopulationLoader:
         return self._loader("val", self.of(0).eval_batch_size, shuffle=False)

@@ -25,7 +25,7 @@ class GuardMembers(Guard):
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
         assert isinstance(pl_module, Population)
-        losses, batch = pl_module.losses, pl_module.batch
+        losses, batch = pl_module.losses.detach(), pl_module.batch
         if self._are_finite([*gradients(optimizer), losses]):
             return
         gradient = pl_module.weights.grad

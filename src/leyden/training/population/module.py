@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad_and_value, vmap
+from torch.func import functional_call, vmap
 from torch.fx.experimental.proxy_tensor import make_fx
 from torchmetrics import MeanMetric, Metric
 
@@ -32,12 +32,11 @@ class Population(SupervisedModule):
     """Trains K members, models of one architecture, at once, each as it would be trained alone.
 
     `weights` [K, P] are all parameters of each. Batches are (inputs [B, K, ...], targets [B, K, ...], ...): the samples
-    of each member are its own; `batch` and `losses` [K] are those of the step that is being taken. A batch of training
-    may hold several steps. Logs means over the members; `values` holds what each came to: a metric [K] by its name,
-    from the last epoch that measured it.
+    of each member are its own; `batch` and `losses` [K] are those of the step that is being taken. Logs means over the
+    members; `values` holds what each came to: a metric [K] by its name, from the last epoch that measured it.
 
-    A step is recorded once, for each shape of batches, as the plain operations that it comes to (`make_fx`): `vmap` and
-    autograd themselves take three times as long as those.
+    What a batch goes through is recorded once, for each shape of batches, as the plain operations that it comes to
+    (`make_fx`): `vmap` itself takes twice as long as those.
 
     A member succeeds whose metrics are all in the ranges `expected`; the share that does is logged in the test as
     `test/success_rate`, with the bounds of its 95 % interval.
@@ -62,7 +61,6 @@ class Population(SupervisedModule):
         self.batch: Batch = ()
         self.losses = torch.empty(0)
         self._recorded: dict[Any, Any] = {}
-        self.automatic_optimization = False
 
     def __len__(self) -> int:
         return len(self.weights)
@@ -90,66 +88,29 @@ class Population(SupervisedModule):
         predictions = functional_call(self.model, named, (inputs,))
         return self.loss(predictions, targets), predictions
 
-    def _compare(self, weights: Tensor, inputs: Tensor, targets: Tensor) -> Any:
+    def _predict_and_compare(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Losses [K] and predictions [B, K, ...]."""
-        return vmap(self._compare_one, in_dims=(0, 1, 1), out_dims=(0, 1))(weights, inputs, targets)
-
-    def _differentiate(self, weights: Tensor, inputs: Tensor, targets: Tensor) -> Any:
-        """The gradient [K, P] of each member's own loss, and what `_compare` gives."""
-        one = grad_and_value(self._compare_one, has_aux=True)
-        out_dims: Any = 0, (0, 1)
-        return vmap(one, in_dims=(0, 1, 1), out_dims=out_dims)(weights, inputs, targets)
-
-    def _run(self, function: Any, batch: Batch) -> Any:
-        tensors = self.weights.detach(), batch[0], batch[1]
-        kind = (function.__name__, self.training, *((each.shape, each.dtype) for each in tensors))
+        tensors = self.weights, batch[0], batch[1]
+        kind = (self.training, *((each.shape, each.dtype) for each in tensors))
         if kind not in self._recorded:
             self.model.train(self.training)
             with said_in_one_line(self.model):
-                self._recorded[kind] = _recorded(function, tensors)
-        return self._recorded[kind](*tensors)
-
-    def _predict_and_compare(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        losses, predictions = self._run(self._compare, batch)
+                self._recorded[kind] = _recorded(
+                    vmap(self._compare_one, in_dims=(0, 1, 1), out_dims=(0, 1)), [each.detach() for each in tensors]
+                )
+        losses, predictions = self._recorded[kind](*tensors)
         return losses, predictions
 
-    @torch.no_grad()
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Several steps of the optimizer, one after the other: what Lightning does between two takes as long as one."""
-        optimizer: Any = self.optimizers()
-        epoch_loop = self.trainer.fit_loop.epoch_loop
-        size = self.trainer.datamodule.batch_size  # type: ignore[attr-defined]
-        steps = zip(*(torch.split(tensor, size) for tensor in batch), strict=True)
-        for index, step in enumerate(steps):
-            if index:
-                if self.trainer.global_step == self.trainer.max_steps:
-                    break
-                epoch_loop._batches_that_stepped += 1  # by which loggers count
-            self.weights.grad, (self.losses, predictions) = self._run(self._differentiate, step)
-            self.batch = step
-            if self._ends_with_validation:
-                self.train_metrics.update(self.losses, predictions, step[1])
-            optimizer.step()
-            self._step_schedulers("step")
+        self.batch = batch
+        self.losses, predictions = self._predict_and_compare(batch)
+        if self._ends_with_validation:
+            self.train_metrics.update(self.losses, predictions, batch[1])
         return self.losses.mean()
 
-    def on_train_epoch_end(self) -> None:
-        super().on_train_epoch_end()
-        self._step_schedulers("epoch")
-
-    def total_steps(self) -> int:
-        trainer: Any = self.trainer
-        total = super().total_steps()  # counts batches
-        size, loader = trainer.datamodule.batch_size, trainer.train_dataloader
-        if loader.batch_size == size or total == trainer.max_steps:
-            return total
-        steps: int = trainer.max_epochs * -(-loader.samples // size)
-        return min(steps, trainer.max_steps) if trainer.max_steps > 0 else steps
-
-    def _step_schedulers(self, interval: str) -> None:
-        for each in self.trainer.lr_scheduler_configs:
-            if each.interval == interval:
-                each.scheduler.step()  # type: ignore[call-arg]
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Each member by its own loss: that of their mean would be smaller by as many as they are."""
+        self.losses.sum().backward()  # type: ignore[no-untyped-call]
 
     def configure_optimizers(self) -> Any:
         optimizers = super().configure_optimizers()
