@@ -24,6 +24,7 @@ from torchvision import transforms
 
 from lab.data.cifar10 import MEAN, STD, CIFAR10DataModule
 from lab.models import CifarCNN
+from leyden.training.optimizers import Muon
 
 BATCH = 512
 
@@ -77,15 +78,15 @@ def tensors(data: CIFAR10DataModule) -> float:
 
 def raw(folder: Path, epochs: int) -> float:
     """Seconds of a hand-written loop."""
-    data = CIFAR10DataModule(folder, val_images=BATCH)
+    data = CIFAR10DataModule(folder, batch_size=500, val_images=BATCH, flip="alternating")
     data.setup()
     assert data.splits
     assert data.normalize
     torch.manual_seed(0)
-    model = CifarCNN()
+    model = CifarCNN(norm_scales=False)
     model.whiten.fit(data.normalize(data.splits.train[0][:5000]))
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.SGD(parameters, lr=0.1, momentum=0.85, nesterov=True, weight_decay=5e-4)
+    optimizer = Muon(parameters, lr=0.01, momentum=0.6, ns_steps=3, fixed_norm=True, head_scale=6.9, bias_scale=221)
     loss_of = nn.CrossEntropyLoss(label_smoothing=0.2)
     loader = data.train_dataloader()
     began = time.perf_counter()
@@ -101,7 +102,7 @@ def raw(folder: Path, epochs: int) -> float:
 
 def trained(folder: Path, epochs: int) -> float:
     """Seconds of `python train.py`, in this process."""
-    words = ["experiment=cifar10", f"trainer.max_epochs={epochs}", f"data.val_images={BATCH}", "optimizer.lr=0.1"]
+    words = ["experiment=cifar10", f"trainer.max_epochs={epochs}", f"data.val_images={BATCH}", "optimizer.lr=0.01"]
     words += [f"paths.data_dir={folder}", f"trainer.check_val_every_n_epoch={epochs}"]
     began = time.perf_counter()
     train(*words)

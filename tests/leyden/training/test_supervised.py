@@ -139,3 +139,33 @@ def test_optimizers_take_all_parameters_in_one_pass_where_they_can(
     lightning = Trainer(accelerator="cpu", fast_dev_run=True, enable_progress_bar=False, logger=False, **trainer)
     lightning.fit(model, Points(batch_size=5))
     assert lightning.optimizers[0].defaults["fused"] is fused
+
+
+class Counting(Line):
+    """Has one hook of its own, which calls that of Lightning."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.starts = 0
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        super().on_train_batch_start(batch, batch_idx)
+        self.starts += 1
+
+
+def test_hooks_of_a_model_are_called_though_idle_ones_are_left_out(tmp_path: Path) -> None:
+    model = Counting()
+    trainer(tmp_path, max_epochs=2).fit(model, Points(batch_size=5))
+    assert model.starts == 4
+    assert model.on_after_backward is None
+
+
+def test_a_training_that_clips_does_so_after_one_that_did_not(tmp_path: Path) -> None:
+    """The steps of SGD at a rate of 1 are the gradients: none is longer than what they are clipped to."""
+    model = Line()
+    model.make_optimizer = partial(torch.optim.SGD, lr=1.0)
+    trainer(tmp_path, max_epochs=1).fit(model, Points(batch_size=10))
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    trainer(tmp_path, max_epochs=1, gradient_clip_val=0.01).fit(model, Points(batch_size=10))
+    steps = [(now - then).square().sum() for now, then in zip(model.parameters(), before, strict=True)]
+    assert float(sum(steps).sqrt()) == pytest.approx(0.01, rel=1e-4)

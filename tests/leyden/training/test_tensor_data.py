@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from leyden.errors import UserError
 from leyden.training import Splits, SupervisedModule, TensorDataModule, TensorLoader
 from leyden.training.augment import Standardize
+from leyden.training.tensor_data import shuffled
 
 
 def visited(loader: TensorLoader) -> list[int]:
@@ -41,6 +42,17 @@ def test_an_order_that_is_not_shuffled_is_that_of_the_data() -> None:
     loader = TensorLoader(numbers(7), 3)
     assert [batch.tolist() for (batch,) in loader] == [[0, 1, 2], [3, 4, 5], [6]]
     assert len(loader) == 3
+
+
+def test_many_small_batches_are_those_that_one_by_one_would_be() -> None:
+    """They are gathered many at a time: 1,000 samples by threes make four such blocks."""
+    loader, resumed = (TensorLoader(numbers(1000), 3, shuffle=True) for _ in range(2))
+    batches = [batch.tolist() for (batch,) in loader]
+    order = shuffled(1000, 0, 0).tolist()
+    assert batches == [order[start : start + 3] for start in range(0, 1000, 3)]
+    assert loader.indices.tolist() == order[-1:]
+    resumed.load_state_dict({"epoch": 0, "position": 200})
+    assert [batch.tolist() for (batch,) in resumed] == batches[200:]
 
 
 def test_a_loader_goes_on_where_its_state_was_saved() -> None:
