@@ -46,7 +46,10 @@ BAD_INPUT = {
     "model.hidden_activation=tanhh": r"model \(lab\.models\.SimpleNet\): no activation is called 'tanhh': .*",
     "trainer=gpu": r"trainer\.accelerator=gpu: torch finds no GPU on this machine; choose trainer=cpu, .*",
     "checkpoint.every_n_steps=0": r"callbacks\.last \(leyden.*\): every_n_steps must be a whole number above 0.* not 0",
-    "checkpoint.every_n_minutes=abc": r"callbacks\.last \(.*\): every_n_minutes must be a number above 0.* not abc",
+    "checkpoint.every_n_minutes=abc": (
+        r"callbacks\.last\.every_n_minutes='abc' \(checkpoint\.every_n_minutes, on the command line\): "
+        r"must be float or null"
+    ),
     "seed=-1": r"seed=-1: must be a whole number from 0 to 4294967295",
     "seed=1,2": r"Ambiguous value for argument 'seed=1,2'.* add --multirun to your command line",
 }

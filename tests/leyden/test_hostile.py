@@ -220,6 +220,6 @@ def test_a_package_of_ones_own_is_allowed_by_one_key(tmp_path: Path) -> None:
     )
     said = refused(*words, "optimizer._target_=plain_lightning.Nothing", "targets=[lab,plain_lightning]")
     assert said.startswith(
-        "optimizer._target_=plain_lightning.Nothing: cannot be found (module 'plain_lightning' has no"
+        "optimizer._target_=plain_lightning.Nothing (on the command line): cannot be found (module 'plain"
     )
     assert json.dumps(sorted(path.name for path in tmp_path.iterdir())) == "[]"

@@ -1,5 +1,7 @@
 """What a `_target_` may name: a config can come from anywhere, and a `_target_` is called."""
 
+import difflib
+import importlib
 import os
 import pkgutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,22 +25,46 @@ FUNCTIONS = ("leyden.training", "torch.optim", "torchvision.models", "torchvisio
 
 
 def check_targets(config: Any, key: str, packages: Sequence[str]) -> None:
-    """Raises UserError for a `_target_` under `key` that is not below `packages` or ours, or that is none at all.
+    """Raises UserError for a `_target_` under `key` that `allowed_target` does not find."""
+    for where, target in _targets(OmegaConf.to_container(config, resolve=True), key):
+        allowed_target(where, target, packages)
 
-    Where it is defined counts, not only how it is spelt: `torch.os.system` is not torch's.
+
+def allowed_target(where: str, target: str, packages: Sequence[str]) -> Any:
+    """What the `_target_` of `where` names.
+
+    Raises UserError for one that is not below `packages` or ours, or that is none at all. Where it is defined counts,
+    not only how it is spelt: `torch.os.system` is not torch's.
     """
     known = [*PACKAGES, *packages]
-    for where, target in _targets(OmegaConf.to_container(config, resolve=True), key):
-        _check(where, target, known)
-        try:
-            found = pkgutil.resolve_name(target)
-        except Exception as error:  # what importing it raises
-            reason = str(error).splitlines()[0]
-            raise UserError(f"{where}._target_={target}: cannot be found ({reason})") from error
-        defined = ".".join(filter(None, (getattr(found, "__module__", None), getattr(found, "__qualname__", None))))
-        _check(where, defined or target, known, spelt=target)
-        if not isinstance(found, type) and not _is_below(defined, [*FUNCTIONS, *packages]):
-            raise UserError(f"{where}._target_={target}: is no class, and could run any code: it is not allowed")
+    _check(where, target, known)
+    try:
+        found = pkgutil.resolve_name(target)
+    except Exception as error:  # what importing it raises
+        nearest = _nearest(where, target, known)
+        reason = f", did you mean {nearest}?" if nearest else f" ({str(error).splitlines()[0]})"
+        raise UserError(f"{where}._target_={target}: cannot be found{reason}") from error
+    defined = ".".join(filter(None, (getattr(found, "__module__", None), getattr(found, "__qualname__", None))))
+    _check(where, defined or target, known, spelt=target)
+    if not isinstance(found, type) and not _is_below(defined, [*FUNCTIONS, *packages]):
+        raise UserError(f"{where}._target_={target}: is no class, and could run any code: it is not allowed")
+    return found
+
+
+def _nearest(where: str, target: str, packages: Sequence[str]) -> str | None:
+    """The name that `target` was probably meant to be, each part the nearest that there is; None where none is near."""
+    top, *names = target.split(".")
+    try:
+        found, path = importlib.import_module(top), [top]
+        for name in names:
+            there = {each for each in dir(found) if not each.startswith("_")}
+            there |= {module.name for module in pkgutil.iter_modules(getattr(found, "__path__", ()))}
+            path += difflib.get_close_matches(name, sorted(there), n=1, cutoff=0.6)
+            _check(where, ".".join(path), packages)
+            found = pkgutil.resolve_name(".".join(path))
+    except Exception:  # what importing raises: then that is what there is to say
+        return None
+    return ".".join(path) if len(path) == 1 + len(names) and ".".join(path) != target else None
 
 
 def trusted_project() -> Path:

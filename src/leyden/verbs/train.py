@@ -19,6 +19,8 @@ from leyden.config.build import (
     seed_all,
 )
 from leyden.config.explain import explain
+from leyden.config.origin import Origin
+from leyden.config.signatures import check_signatures
 from leyden.errors import UserError
 from leyden.runs.checkpoint import load_weights
 from leyden.runs.folder import RunFolder
@@ -75,6 +77,7 @@ def train(config: DictConfig, resumed: Resumed | None = None) -> float | None:
 
 def _train(config: DictConfig, composed: DictConfig, record: Record, resumed: Resumed | None) -> None:
     run, checkpoint = record.run, resumed.checkpoint if resumed else None
+    check_signatures(config, Origin.of_this_job() if resumed is None else Origin.of_run(run, resumed.words))
     seed_all(config)
     torch.set_num_threads(config.threads or ALL_THREADS)
     data: LightningDataModule

@@ -1,0 +1,96 @@
+"""Where a key of a config was set: the file and its line, or the command line."""
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import yaml  # type: ignore[import-untyped]
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+
+from leyden.runs.folder import RunFolder
+
+
+class Origin:
+    """Looks for keys of the config that `words` compose from `folders`, of which the first is the project's configs/.
+
+    With a `file`, the config comes from there, changed by `words`.
+    """
+
+    def __init__(
+        self, words: Sequence[str], folders: Sequence[Path] = (), file: Path | None = None, name: str = "train"
+    ) -> None:
+        self.words, self.folders, self.file, self.name = words, folders, file, name
+
+    @classmethod
+    def of_this_job(cls) -> "Origin":
+        """Of what Hydra runs now."""
+        if not HydraConfig.initialized():
+            return cls(())
+        hydra = HydraConfig.get()
+        folders = [Path(source.path) for source in hydra.runtime.config_sources if source.schema == "file"]
+        return cls(list(hydra.overrides.task), folders, name=str(hydra.job.config_name))
+
+    @classmethod
+    def of_run(cls, run: RunFolder, words: Sequence[str]) -> "Origin":
+        """Of a run that goes on, with `words` on top."""
+        return cls(words, file=run.path / "config.yaml")
+
+    def of(self, key: str) -> str:
+        """`configs/model/simple_net.yaml:2`, `on the command line`, or nothing where it is not found."""
+        names = re.findall(r"[^.\[\]]+", key)
+        for word in reversed(self.words):
+            set_here = word.lstrip("+").partition("=")[0]
+            if (key == set_here or key.startswith((f"{set_here}.", f"{set_here}["))) and not self._is_group(set_here):
+                return "on the command line"
+        for file, package in self._files:
+            node = _node(file, names, package.split(".") if package else [])
+            if node is not None:
+                refers = re.fullmatch(r"\$\{([\w.]+)\}", str(node.value))
+                if refers and refers[1] != key:
+                    return ", ".join(filter(None, (refers[1], self.of(refers[1]))))
+                inside = self.folders and file.is_relative_to(self.folders[0].parent)
+                shown = file.relative_to(self.folders[0].parent) if inside else file
+                return f"{shown}:{node.start_mark.line + 1}"
+        return ""
+
+    def _is_group(self, key: str) -> bool:
+        return any((folder / key).is_dir() for folder in self.folders)
+
+    @cached_property
+    def _files(self) -> list[tuple[Path, str]]:
+        """The files that the config was composed of, and the keys that they are below, the decisive first."""
+        if self.file is not None:
+            return [(self.file, "")] if self.file.is_file() else []
+        if not self.folders:
+            return []
+        if GlobalHydra.instance().is_initialized():
+            return self._composed()
+        with initialize_config_dir(str(self.folders[0]), version_base="1.3"):
+            return self._composed()
+
+    def _composed(self) -> list[tuple[Path, str]]:
+        loader = GlobalHydra.instance().config_loader()
+        found = []
+        for part in loader.compute_defaults_list(self.name, list(self.words), RunMode.RUN).defaults:
+            files = [folder / f"{part.config_path}.yaml" for folder in self.folders]
+            found += [(file, part.package or "") for file in files if file.is_file()][:1]
+        return found[::-1]
+
+
+def _node(file: Path, names: Sequence[str], package: Sequence[str]) -> yaml.Node | None:
+    """What the file says of the key, or None."""
+    if list(names[: len(package)]) != list(package):
+        return None
+    node: yaml.Node | None = yaml.compose(file.read_text(), Loader=yaml.SafeLoader)
+    for name in names[len(package) :]:
+        if isinstance(node, yaml.MappingNode):
+            node = next((value for key, value in node.value if key.value == name), None)
+        elif isinstance(node, yaml.SequenceNode) and name.isdigit() and int(name) < len(node.value):
+            node = node.value[int(name)]
+        else:
+            return None
+    return node

@@ -1,0 +1,185 @@
+"""The signatures of what a config names are its schema: arguments are held against them before anything is built."""
+
+import inspect
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from leyden.config.explain import did_you_mean
+from leyden.config.hints import Made, expected, fits, hint_of
+from leyden.config.origin import Origin
+from leyden.config.targets import allowed_target
+from leyden.errors import UserError
+
+BUILT = ("data", "model", "optimizer", "scheduler", "trainer")
+BUILT_EACH = ("callbacks", "logger")
+FACTORIES = ("optimizer", "scheduler")  # their first argument is given when they are called
+GIVEN_LATER = ("total_steps",)
+OF_HYDRA = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
+MISSING = "???"
+FEW = 12  # arguments, which are then all named
+
+
+def check_signatures(config: DictConfig, origin: Origin) -> None:
+    """Raises UserError with all that is wrong with the arguments of the config's `_target_`s."""
+    if found := problems(config, origin):
+        raise UserError("; ".join(map(str, found)))
+
+
+@dataclass(frozen=True)
+class Problem:
+    """`value` is what the key was set to, where that says more; `place` where, or empty if that is not known."""
+
+    key: str
+    value: str
+    place: str
+    reason: str
+
+    def __str__(self) -> str:
+        place = f" ({self.place})" if self.place else ""
+        return f"{self.key}{self.value}{place}: {self.reason}"
+
+
+def problems(config: DictConfig, origin: Origin) -> list[Problem]:
+    """A line for each argument that a `_target_` does not take, needs, or takes of another kind."""
+    check = _Check(list(config.get("targets") or []), origin)
+    for key, values in _parts(config):
+        if not isinstance(values, dict) or "_target_" not in values:
+            check.say(key, "has no _target_ that says what to build")
+        else:
+            check.made_of(key, values)
+    return check.found
+
+
+def _parts(config: DictConfig) -> Iterator[tuple[str, Any]]:
+    """What is built of the config, with its keys."""
+    for group in BUILT + BUILT_EACH:
+        values: Any = OmegaConf.to_container(config[group], resolve=True) if config.get(group) else None
+        if group in BUILT_EACH and isinstance(values, dict):
+            yield from ((f"{group}.{name}", each) for name, each in values.items() if each is not None)
+        elif values:
+            yield group, values
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What can be given to a class or a function by name; `scope` is where its hints have their names from."""
+
+    named: Mapping[str, inspect.Parameter]
+    scope: Mapping[str, Any]
+    any_name: bool
+
+    @classmethod
+    def of(cls, target: Any) -> "Arguments | None":
+        """None where they cannot be known, as of some that are written in C."""
+        call = target
+        if isinstance(target, type):
+            call = target.__new__ if target.__init__ is object.__init__ else target.__init__  # type: ignore[misc]
+        function = inspect.unwrap(call)
+        try:
+            parameters = [*inspect.signature(function).parameters.values()][isinstance(target, type) :]
+        except (ValueError, TypeError):
+            return None
+        return cls(
+            {each.name: each for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)},
+            getattr(function, "__globals__", {}) or vars(sys.modules[target.__module__]),
+            any(each.kind == each.VAR_KEYWORD for each in parameters),
+        )
+
+    def hint(self, name: str) -> Any:
+        return hint_of(self.named[name].annotation, self.scope)
+
+    def is_default(self, name: str, value: Any) -> bool:
+        """Whatever its hint says, as in `width: int = None`."""
+        default = self.named[name].default
+        return type(value) is type(default) and bool(value == default)
+
+    @property
+    def in_order(self) -> list[str]:
+        return [name for name, each in self.named.items() if each.kind == each.POSITIONAL_OR_KEYWORD]
+
+    @property
+    def needed(self) -> list[str]:
+        return [name for name, each in self.named.items() if each.default is each.empty]
+
+
+class _Check:
+    """Collects what is wrong; `packages` are those that a `_target_` may name, besides our own."""
+
+    def __init__(self, packages: Sequence[str], origin: Origin) -> None:
+        self.packages, self.origin = packages, origin
+        self.found: list[Problem] = []
+
+    def say(self, key: str, reason: str, value: str = "", where: str = "") -> None:
+        self.found.append(Problem(key, value, self.origin.of(where or key), reason))
+
+    def value(self, key: str, value: Any) -> Any:
+        """The value, with what a `_target_` in it will make in its place, once that is checked."""
+        if isinstance(value, list):
+            return [self.value(f"{key}[{index}]", each) for index, each in enumerate(value)]
+        if not isinstance(value, dict):
+            return value
+        if "_target_" in value:
+            return self.made_of(key, value)
+        return {name: self.value(f"{key}.{name}", each) for name, each in value.items()}
+
+    def made_of(self, key: str, values: Mapping[str, Any]) -> Made:
+        """Checks the call that `values` describe."""
+        name, partial = str(values["_target_"]), bool(values.get("_partial_"))
+        try:
+            target = allowed_target(key, name, self.packages)
+        except UserError as error:
+            self.say(f"{key}._target_", str(error).partition(": ")[2], f"={name}")
+            return Made(None, partial=False)
+        given = {each: value for each, value in values.items() if each not in OF_HYDRA}
+        if values.get("_recursive_", True):
+            given = {each: self.value(f"{key}.{each}", value) for each, value in given.items()}
+        if callable(target) and (arguments := Arguments.of(target)):
+            for each, value in given.items():
+                self.argument(key, each, value, arguments, name)
+            self.missing(
+                key, {*given, *arguments.in_order[: len(values.get("_args_") or ())]}, partial, arguments, name
+            )
+        return Made(target, partial)
+
+    def argument(self, key: str, name: str, value: Any, arguments: Arguments, target: str) -> None:
+        full = f"{key}.{name}"
+        if name not in arguments.named:
+            if not arguments.any_name:
+                few = len(arguments.named) <= FEW
+                there = f" (there are: {', '.join(arguments.named) or 'none'})" if few else ""
+                self.say(full, f"{target} has no such argument{did_you_mean(name, arguments.named)}{there}")
+        elif value == MISSING:
+            self.say(full, f"must be given: {expected(arguments.hint(name))}", "=???")
+        elif not arguments.is_default(name, value) and not fits(value, hint := arguments.hint(name)):
+            self.say(full, f"must be {expected(hint)}", f"={shown(value)}")
+
+    def missing(self, key: str, given: set[str], partial: bool, arguments: Arguments, target: str) -> None:
+        needed = arguments.needed
+        if key in FACTORIES:
+            if not partial and needed and needed[0] not in given:
+                self.say(key, f"needs _partial_: true, as {target} is given {needed[0]} when training begins")
+                return
+            needed = [name for name in needed[1:] if name not in GIVEN_LATER]
+        elif partial:  # what its caller will give it is not known
+            return
+        for name in needed:
+            if name not in given:
+                what = f"is missing: {target} needs {expected(arguments.hint(name))}"
+                self.say(f"{key}.{name}", what, where=f"{key}._target_")
+
+
+def shown(value: Any) -> str:
+    """As YAML would have it, but with quotes where a text could be taken for something else."""
+    if isinstance(value, Made):
+        return getattr(value.target, "__qualname__", str(value.target))
+    if isinstance(value, list):
+        return f"[{', '.join(map(shown, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name}: {shown(each)}' for name, each in value.items())}}}"
+    if value is None or isinstance(value, bool):  # 1 equals True, and is not to be shown as it
+        return {None: "null", True: "true", False: "false"}[value]
+    return repr(value) if isinstance(value, str) else str(value)
