@@ -21,6 +21,7 @@ from leyden.runs.record import Record
 from leyden.runs.safe_yaml import flat
 from leyden.sweeps.plan import apart
 from leyden.training import SupervisedModule, TensorDataModule
+from leyden.training.agreement import disagreements
 from leyden.training.callbacks.hooks import only_own_hooks
 from leyden.training.loggers import CSVLogger, TensorBoardLogger
 from leyden.training.population import Population, PopulationData
@@ -61,6 +62,8 @@ class Run(Callback):
         self._logged = 0  # steps that the loggers keep of a run that goes on
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if stage == "fit" and (said := disagreements(pl_module, trainer.datamodule)):  # type: ignore[attr-defined]
+            raise UserError("; ".join(said))
         for logger in trainer.loggers if stage == "fit" else ():
             logger.log_hyperparams(self._compared(pl_module))  # before Lightning logs the model's alone
 

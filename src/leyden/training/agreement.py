@@ -1,0 +1,144 @@
+"""Whether a model, its data and what is watched agree, found out without training.
+
+Only what is known for certain is said. A model with steps of its own, data that is not in memory, and layers that are
+made late are taken for right.
+"""
+
+import ast
+import copy
+import difflib
+import inspect
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningDataModule, LightningModule
+from torch import Tensor, nn
+
+from leyden.training.supervised import SupervisedModule
+from leyden.training.tensor_data import TensorDataModule
+
+OF_SHAPES = re.compile("shape|size|dimension|channel|target", re.IGNORECASE)
+OWN_STEPS = ("validation_step", "_predict_and_compare", "setup", "configure_model")
+OWN_BATCHES = ("on_before_batch_transfer", "on_after_batch_transfer")
+
+
+def disagreements(model: LightningModule, data: LightningDataModule) -> list[str]:
+    """What would go wrong in the first steps, by a pass of two samples; `data` is set up, both are on the CPU.
+
+    Takes no random number, and leaves the model as it was.
+    """
+    if not (isinstance(model, SupervisedModule) and isinstance(data, TensorDataModule) and data.splits):
+        return []
+    if _has_own(model, SupervisedModule, OWN_STEPS) or _has_own(data, TensorDataModule, OWN_BATCHES):
+        return []
+    if any(isinstance(parameter, nn.UninitializedParameter) for parameter in model.parameters()):
+        return []
+    inputs, targets = (tensor[:2] for tensor in data.splits.train[:2])
+    inputs = inputs if data.normalize is None else data.normalize(inputs)
+    names = f"model ({type(model).__name__}) and data ({type(data).__name__}) do not fit"
+    predictions: Any = None
+    with _looking(model):
+        try:
+            predictions = model.forward(inputs)
+            if said := _more_classes(model, data, predictions):
+                return [f"{names}: {said}"]
+            model.loss(predictions, targets)
+        except (RuntimeError, ValueError, IndexError) as error:
+            if not OF_SHAPES.search(str(error)):
+                return []  # a layer that is made for GPUs alone, say: its training will tell
+            given = f"inputs {_shape(inputs)}"
+            if isinstance(predictions, Tensor):
+                given = f"predictions {_shape(predictions)} beside targets {_shape(targets)}"
+            return [f"{names}: {given} ({str(error).splitlines()[0]})"]
+    said = _one_sample_for_batch_norm(model, data, inputs)
+    return [said] if said else []
+
+
+def unlogged(model: LightningModule, callbacks: Sequence[Callback], metric: str) -> str | None:
+    """What to say of a metric that nobody logs while the model trains; None where it is logged, or may be."""
+    own = (type(callback).__module__.split(".")[0] for callback in callbacks)
+    if not isinstance(model, SupervisedModule) or set(own) - {"leyden", "lightning"}:
+        return None
+    logged = {f"{stage}/{name}" for stage in ("train", "val") for name in ("loss", *model.val_metrics.metrics)}
+    for each in type(model).__mro__[: type(model).__mro__.index(SupervisedModule)]:
+        names = _logged_by(each)
+        if names is None:
+            return None
+        logged |= {name for name in names if not name.startswith("test/")}
+    if metric in logged:
+        return None
+    nearest = difflib.get_close_matches(metric, sorted(logged), n=1)
+    hint = f", did you mean {nearest[0]}?" if nearest else ""
+    return f"{type(model).__name__} logs no such metric in training{hint} (there are: {', '.join(sorted(logged))})"
+
+
+def _logged_by(kind: type) -> set[str] | None:
+    """The names that a class gives to `self.log`; None where they cannot be read off its source."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
+    except (OSError, TypeError, SyntaxError):
+        return None
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr == "log_dict":
+            return None
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "log":
+            first = node.args[0] if node.args else None
+            if not (isinstance(first, ast.Constant) and isinstance(first.value, str)):
+                return None
+            names.add(first.value)
+    return names
+
+
+def _more_classes(model: SupervisedModule, data: TensorDataModule, predictions: Any) -> str | None:
+    """Labels beyond the classes that the model tells apart; in training they end in an error of the device."""
+    if not isinstance(model.loss, nn.CrossEntropyLoss | nn.NLLLoss) or not isinstance(predictions, Tensor):
+        return None
+    labels = [split[1] for split in data.splits or () if not split[1].is_floating_point() and len(split[1])]
+    highest = max((int(each[each != model.loss.ignore_index].max()) for each in labels), default=0)
+    if highest < predictions.shape[1]:
+        return None
+    return f"labels go up to {highest}, and the model tells {predictions.shape[1]} classes apart, from 0 on"
+
+
+def _one_sample_for_batch_norm(model: SupervisedModule, data: TensorDataModule, inputs: Tensor) -> str | None:
+    """A training batch of one sample where batch norm then has one value for each channel, and raises."""
+    samples = len(data.splits.train[0]) if data.splits else 0
+    if not any(isinstance(each, nn.modules.batchnorm._BatchNorm) for each in model.modules()):
+        return None
+    if samples < 1 or (samples % data.batch_size != 1 and data.batch_size != 1):
+        return None
+    with _looking(model):
+        try:
+            copy.deepcopy(model).train().forward(inputs[:1])
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                return None
+            last = "every batch" if data.batch_size == 1 else f"the last batch of {samples:,} samples"
+            return f"data.batch_size={data.batch_size}: {last} has one sample, and batch norm needs two"
+    return None
+
+
+@contextmanager
+def _looking(model: nn.Module) -> Iterator[None]:
+    """Evaluation without gradients; afterwards modes and random numbers are as they were."""
+    modes = {module: module.training for module in model.modules()}
+    try:
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            model.eval()
+            yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def _has_own(of: object, base: type, names: Iterable[str]) -> bool:
+    return any(getattr(type(of), name) is not getattr(base, name) for name in names)
+
+
+def _shape(tensor: Tensor) -> str:
+    return f"[{', '.join(['N', *map(str, tensor.shape[1:])])}]"
