@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-slow test-slurm test-browser bench lint format lock tensorboard clean
+.PHONY: help setup train test test-slow test-slurm test-browser bench check lint format lock tensorboard clean
 
 help:            ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -30,6 +30,9 @@ test-browser: $(READY)  ## run the tests that look at pages in a real browser (a
 bench: $(READY)  ## measure speed, beside what is aimed at: under 10 minutes on two quiet cores
 	for each in step_cost command_cost cifar_cost population; do \
 		$(BIN)/python scripts/benchmarks/$$each.py --repetitions 3 || exit 1; done
+
+check: $(READY)  ## look for mistakes in every experiment, with each option over it, without training
+	$(BIN)/leyden check
 
 lint: $(READY)   ## check format, style, types and import rules
 	$(BIN)/ruff format --check

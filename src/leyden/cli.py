@@ -15,7 +15,7 @@ from leyden.signals import deaf, told_to_stop
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-VERBS = ("train", "evaluate", "predict", "export", "runs", "report", "diff", "replay")
+VERBS = ("train", "evaluate", "predict", "export", "runs", "report", "diff", "replay", "check")
 MULTIRUN = ("-m", "--multirun", "hydra.mode=MULTIRUN")
 OTHER_CONFIGS = ("--config-", "-cn", "-cd", "-cp")
 

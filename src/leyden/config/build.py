@@ -149,11 +149,15 @@ def build_again(config: DictConfig, key: str) -> Any:
     return get_object(values.pop("_target_"))(**values)
 
 
+def lacks_gpu(config: DictConfig) -> bool:
+    """Whether the trainer asks for a GPU and torch finds none."""
+    asked = config.trainer.accelerator in ("gpu", "cuda")
+    return asked and not (torch.cuda.is_available() or torch.backends.mps.is_available())
+
+
 def build_trainer(config: DictConfig, **arguments: Any) -> Trainer:
     """The trainer, with further arguments of our own. Raises UserError where the machine has not what it asks for."""
-    if config.trainer.accelerator in ("gpu", "cuda") and not (
-        torch.cuda.is_available() or torch.backends.mps.is_available()
-    ):
+    if lacks_gpu(config):
         raise UserError(
             f"trainer.accelerator={config.trainer.accelerator}: torch finds no GPU on this machine; "
             "choose trainer=cpu, or trainer=auto for whatever there is"

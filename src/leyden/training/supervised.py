@@ -10,7 +10,7 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.plugins import MixedPrecision
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 from torchmetrics import Metric
 
 from leyden.errors import UserError
@@ -119,6 +119,11 @@ class SupervisedModule(LightningModule):
             given = total_steps.default not in (inspect.Parameter.empty, None)
             arguments = {} if given else {"total_steps": self.total_steps()}
             scheduler = self.make_scheduler(optimizer, **arguments)
+            if given and isinstance(scheduler, OneCycleLR) and scheduler.total_steps < (steps := self.total_steps()):
+                raise UserError(
+                    f"scheduler.total_steps={scheduler.total_steps}: the training takes {steps} steps, and OneCycleLR "
+                    "refuses one more than it was told; leave total_steps out, and it is told"
+                )
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
         return {
             "optimizer": optimizer,

@@ -102,6 +102,14 @@ def test_a_plateau_is_looked_for_where_there_was_a_validation(tmp_path: Path) ->
     assert learning_rates(tmp_path, plateau, check_val_every_n_epoch=3) == [1] * 6
 
 
+def test_a_one_cycle_that_is_shorter_than_the_training_is_refused(tmp_path: Path) -> None:
+    one_cycle = partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.1, total_steps=5)
+    with pytest.raises(UserError, match=r"^scheduler\.total_steps=5: the training takes 6 steps, and OneCycleLR "):
+        learning_rates(tmp_path, one_cycle)
+    one_cycle = partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.1, total_steps=6)
+    assert len(learning_rates(tmp_path, one_cycle)) == 6
+
+
 def test_total_steps_that_are_given_are_kept(tmp_path: Path) -> None:
     linear = partial(schedulers.linear, total_steps=4)
     assert learning_rates(tmp_path, linear) == pytest.approx([1, 0.75, 0.5, 0.25, 0, 0])

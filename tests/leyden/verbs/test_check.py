@@ -1,0 +1,90 @@
+"""`leyden check`, on the project as it is and on copies with a mistake in them."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import EXPERIMENTS, PROJECT, command, leyden
+
+NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the configs, of the sine experiments alone."""
+    shutil.copytree(PROJECT / "configs", tmp_path / "configs")
+    for file in (tmp_path / "configs" / "experiment").glob("*.yaml"):
+        if file.stem != "sine":
+            file.unlink()
+    return tmp_path
+
+
+def mistake(project: Path, name: str, text: str) -> None:
+    (project / "configs" / "experiment" / f"{name}.yaml").write_text(
+        f"# @package _global_\ndefaults: [sine, _self_]\n{text}"
+    )
+
+
+def test_all_that_is_shipped_is_without_fault(tiny_cifar: Path) -> None:
+    completed = leyden("check", LEYDEN_DATA_DIR=str(tiny_cifar), **NO_GPU)
+    assert (completed.returncode, completed.stderr) == (0, "")
+    rows = [line.split() for line in completed.stdout.splitlines()]
+    assert rows[0] == ["experiment", "alone", "optimizer", "scheduler", "trainer", "callbacks", "logger"]
+    assert [(row[0], row[1]) for row in rows[1 : 1 + len(EXPERIMENTS)]] == [(name, "ok") for name in EXPERIMENTS]
+    assert " ".join(rows[1 + EXPERIMENTS.index("xor")]) == "xor ok 4 of 4 6 of 6 5 of 7 4 of 4 4 of 4"
+    assert " ".join(rows[2 + len(EXPERIMENTS)]) == "(no experiment) ok 3 of 3 3 of 3 4 of 4"
+    said = completed.stdout.splitlines()[3 + len(EXPERIMENTS) :]
+    assert said[:3] == [
+        "skipped: trainer=ddp, trainer=gpu: no GPU",
+        "does not fit: cifar10 optimizer=adam, cifar10 optimizer=adamw: sets optimizer.momentum, optimizer.nesterov",
+        "does not fit: cifar10 optimizer=muon: sets optimizer.nesterov",
+    ]
+
+
+def test_one_experiment_takes_a_step(tmp_path: Path) -> None:
+    completed = leyden("check", "experiment=xor", "steps=1", **NO_GPU)
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert " ".join(completed.stdout.splitlines()[1].split()) == "xor ok 4 of 4 6 of 6 5 of 7 4 of 4 4 of 4"
+
+
+def test_data_that_is_not_there_is_no_fault(tmp_path: Path) -> None:
+    completed = leyden("check", "experiment=cifar10", LEYDEN_DATA_DIR=str(tmp_path), **NO_GPU)
+    assert (completed.returncode, completed.stderr) == (0, "")
+    missing = f"its data is not there (No such file or directory: {tmp_path}/cifar10.safetensors)"
+    assert completed.stdout.splitlines()[2] == f"skipped: cifar10: {missing}"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("optimizer: {lr: fast}\nmodel: {hiden_sizes: [3]}\n",
+     "fault: bad: model.hiden_sizes (configs/experiment/bad.yaml:4): lab.models.MLPRegressor has no such argument, did "
+     "you mean hidden_sizes? (there are: hidden_sizes, activation); optimizer.lr='fast' "
+     "(configs/experiment/bad.yaml:3): must be float"),
+    ("monitor: {metric: val/acc}\n",
+     "fault: bad: monitor.metric=val/acc: MLPRegressor logs no such metric in training (there are: train/loss, "
+     "train/mse, val/loss, val/mse)"),
+    ("optimizer: {lr: -1}\n", "fault: bad: optimizer (torch.optim.SGD): Invalid learning rate: -1"),
+])  # fmt: skip
+def test_a_fault_is_told_and_ends_with_status_1(text: str, said: str, project: Path) -> None:
+    mistake(project, "bad", text)
+    completed = command("leyden", "check", "experiment=bad", cwd=project, **NO_GPU)
+    assert completed.returncode == 1
+    faults = [line for line in completed.stdout.splitlines() if line.startswith("fault: bad:")]
+    assert faults == [said]
+    assert completed.stderr == "error: 1 of 1 would not train\n"
+    assert sorted(path.name for path in project.iterdir()) == ["configs"]
+
+
+def test_data_that_does_not_fit_is_told(project: Path) -> None:
+    (project / "configs" / "experiment" / "bad.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - override /data: noisy_sine\n"
+    )
+    completed = command("leyden", "check", "experiment=bad", cwd=project, **NO_GPU)
+    assert completed.returncode == 1
+    assert (
+        "\nfault: bad: model (SimpleNet) and data (NoisySineDataModule) do not fit: inputs [N, 1] (" in completed.stdout
+    )
+
+
+def test_an_experiment_that_is_not_there() -> None:
+    assert leyden("check", "experiment=xorr").stderr == "error: experiment=xorr: no such option, did you mean xor?\n"
