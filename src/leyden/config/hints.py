@@ -13,6 +13,8 @@ import types
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from omegaconf import DictConfig, ListConfig
+
 SEQUENCES = (
     list,
     tuple,
@@ -72,6 +74,8 @@ def fits(value: Any, hint: Any) -> bool:
         return isinstance(value, str)
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return any(value in (member.name, member.value) for member in kind)
+    if isinstance(kind, type) and issubclass(kind, DictConfig | ListConfig):
+        return isinstance(value, dict | list)
     if isinstance(value, dict) and len(parts) == 2:
         return _is_instance(value, kind) and all(fits(a, parts[0]) and fits(b, parts[1]) for a, b in value.items())
     return _is_instance(value, kind)

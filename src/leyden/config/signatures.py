@@ -1,7 +1,6 @@
 """The signatures of what a config names are its schema: arguments are held against them before anything is built."""
 
 import inspect
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -78,14 +77,13 @@ class Arguments:
         call = target
         if isinstance(target, type):
             call = target.__new__ if target.__init__ is object.__init__ else target.__init__  # type: ignore[misc]
-        function = inspect.unwrap(call)
         try:
-            parameters = [*inspect.signature(function).parameters.values()][isinstance(target, type) :]
+            parameters = [*inspect.signature(call).parameters.values()][isinstance(target, type) :]
         except (ValueError, TypeError):
             return None
         return cls(
             {each.name: each for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)},
-            getattr(function, "__globals__", {}) or vars(sys.modules[target.__module__]),
+            getattr(inspect.unwrap(call), "__globals__", {}),
             any(each.kind == each.VAR_KEYWORD for each in parameters),
         )
 

@@ -47,6 +47,12 @@ def found(*words: str) -> list[str]:
     return [str(problem) for problem in problems(compose("train", overrides=[*words]), Origin(words, [CONFIGS]))]
 
 
+def line_of(file: str, text: str) -> str:
+    """The file, and in which of its lines that begins with `text`."""
+    lines = (CONFIGS / file).read_text().splitlines()
+    return f"{file}:{next(number for number, line in enumerate(lines, 1) if line.startswith(text))}"
+
+
 def options(group: str) -> list[str]:
     return sorted(file.stem for file in (CONFIGS / group).glob("*.yaml"))
 
@@ -91,8 +97,8 @@ def test_no_model_and_no_data_is_blamed(group: str) -> None:
     (["experiment=sine", "scheduler=cosine", "scheduler.warmup=[1]"],
      "scheduler.warmup=[1] (on the command line): must be float"),
     (["experiment=cifar10_fast", "scheduler=step"],
-     "scheduler.warmup (configs/experiment/cifar10_fast.yaml:37): torch.optim.lr_scheduler.StepLR has no such argument "
-     "(there are: optimizer, step_size, gamma, last_epoch)"),
+     f"scheduler.warmup (configs/{line_of('experiment/cifar10_fast.yaml', '  warmup: ')}): "
+     "torch.optim.lr_scheduler.StepLR has no such argument (there are: optimizer, step_size, gamma, last_epoch)"),
     (["experiment=sine_linear", "optimizer._target_=leyden.training.schedulers.linear", "~optimizer.momentum",
       "~optimizer.nesterov", "~optimizer.lr"],
      "optimizer.weight_decay (configs/optimizer/sgd.yaml:6): leyden.training.schedulers.linear has no such argument "
