@@ -52,7 +52,7 @@ MODULE = "Module (with a _target_)"
     (set[str], [["a"]], ["a"], "list of str"),
     (dict[str, int], [{"a": 1}, {}], [{"a": "b"}, [1], {1: 1}], "mapping"),
     (Mapping[str, Sequence[int]], [{"a": [1]}], [{"a": 1}], "mapping"),
-    (DictConfig, [{"a": 1}], [1, "a"], "DictConfig"),
+    (DictConfig, [{"a": 1}], [1, "a"], "mapping"),
     (Annotated[int, "even"], [2], ["2"], "int"),
     (Width, [2], ["2"], "int"),
     (Callable[[int], int], [Made(torch.optim.SGD, True), Made(nn.ReLU, False)], ["relu", Made(dict, False)],
