@@ -65,7 +65,7 @@ def test_a_resume_that_does_not_fit_changes_nothing(xor_40: Path, tmp_path: Path
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "train.log"}
     for word, message in {
         "trainer.max_epoch=50": "trainer.max_epoch=50: the run's config has no such key, did you mean trainer.max_",
-        "model.hidden_features=x": "model (lab.models.SimpleNet): empty(): argument 'size'",
+        "model.hidden_features=x": "model.hidden_features='x' (on the command line): must be int",
         "model.hidden_features=9": f"{folder}/checkpoints/last.ckpt is a checkpoint of another model: size mismatch",
         "optimizer.lr=-1": "optimizer (torch.optim.Adam): Invalid learning rate: -1",
         "optimizer=sgd": "optimizer: the run was trained with torch.optim.Adam, and torch.optim.SGD cannot go on from",
