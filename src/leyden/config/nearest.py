@@ -1,6 +1,5 @@
 """Which of the names that there are was probably meant."""
 
-import re
 from collections.abc import Iterable
 
 # What the same thing is called elsewhere, and what it is called here.
@@ -47,14 +46,15 @@ SPELLING = str.maketrans({"_": None, "-": None, ".": "/"})  # what one mixes up:
 def nearest(name: str, candidates: Iterable[str], most: int = 3) -> list[str]:
     """Those that `name` may have been meant as, best first; none where none is near."""
     scores = {candidate: score for candidate in candidates if (score := _score(name, candidate)) is not None}
-    near = [each for each in scores if scores[each] <= min(scores.values()) + 1.5]  # the others are only in the way
+    near = [each for each in scores if scores[each] <= min(scores.values()) + 0.8]  # the others are only in the way
     return sorted(near, key=scores.__getitem__)[:most]
 
 
 def edits(one: str, other: str, most: float) -> float:
     """How many letters were dropped, added, replaced, or swapped with their neighbours (Damerau and Levenshtein).
 
-    A letter typed twice counts a little less than another too many. Infinite where it is more than `most`.
+    What happens most easily, two letters that change places, a letter that is left out or typed twice, counts a little
+    less than another letter. Infinite where it is more than `most`.
     """
     if abs(len(one) - len(other)) > most:
         return INFINITE
@@ -64,10 +64,10 @@ def edits(one: str, other: str, most: float) -> float:
         before, last, row = row, before, [float(number)]
         added = 0.8 if number > 1 and one[number - 2] == letter else 1.0
         for column, wanted in enumerate(other, 1):
-            dropped = 0.9 if column > 1 and other[column - 2] == wanted else 1.0
+            dropped = 0.9 if column > 1 and other[column - 2] == wanted else 0.95
             cost = min(before[column] + added, row[-1] + dropped, before[column - 1] + (letter != wanted))
             if number > 1 and column > 1 and letter == other[column - 2] and one[number - 2] == wanted:
-                cost = min(cost, last[column - 2] + (letter != wanted))
+                cost = min(cost, last[column - 2] + 0.9)
             row.append(cost)
         if min(row) > most:
             return INFINITE
@@ -96,5 +96,5 @@ def _limit(part: str) -> int:
 
 
 def _parted(name: str) -> tuple[str, str]:
-    *groups, last = re.split(r"[./]", name)
-    return ".".join(groups), last
+    groups, _, last = name.rpartition("." if "." in name else "/")
+    return groups, last

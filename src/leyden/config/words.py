@@ -34,6 +34,7 @@ FLAGS = (
     *("--config-dir", "-cd", "--info", "-i"),
 )
 SHOWN = ("job", "hydra", "all")
+SHOWING = ("--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
 INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 WITH_VALUE = (
     *("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
@@ -42,8 +43,12 @@ WITH_VALUE = (
 TYPOGRAPHIC = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "–": "-", "—": "--", "−": "-"})
 CLOSING = {"[": "]", "(": ")", "{": "}"}
 ELSEWHERE = ("resume",)  # keys that are in no config
-# What a Trainer takes besides the kind of the default that stands in the config.
-TAKEN_TOO = {"trainer.devices": r"auto|-?\d+(,\s*\d+)*,?|\[[\d, ]*\]", "trainer.deterministic": "warn"}
+# What is taken besides the kind of the default that stands in the config.
+TAKEN_TOO = {
+    "trainer.devices": r"auto|-?\d+(,\s*\d+)*,?|\[[\d, ]*\]",
+    "trainer.deterministic": "warn",
+    "hydra.verbose": ".*",
+}
 
 
 @dataclass(frozen=True)
@@ -98,8 +103,11 @@ def checked_words(words: Sequence[str], configs: Path) -> list[str]:
         raise all_wrong(words, configs) or WrongWords(mistakes)
     multirun = [word for word in meant if word in ("-m", "--multirun")]
     overrides, flags = _apart(meant)
-    if multirun and (shows := {word.split("=")[0] for word in flags} & {"--cfg", "-c", "--info", "-i"}):
-        raise UserError(f"{min(shows)}: shows the config of one run, not of a sweep: leave {multirun[0]} out")
+    shows = sorted({word for word in flags if word in SHOWING})
+    if multirun and shows:
+        raise UserError(f"{shows[0]}: shows the config of one run, not of a sweep: leave {multirun[0]} out")
+    if len(shows) > 1:
+        raise UserError(f"{joined(shows)}: only one of them is answered at a time")
     return multirun[:1] + overrides + flags
 
 
@@ -173,7 +181,7 @@ class CheckedLoader(ConfigLoaderImpl):
         try:
             parsed, repo = super()._parse_overrides_and_create_caching_repo(config_name, overrides)
         except OverrideParseException:
-            mistakes = {word: mistake for word in overrides if (mistake := _grammar(word))}
+            mistakes = {word: mistake for word in overrides if (mistake := _grammar(word, self._one_run))}
             self._mistakes += mistakes.values()
             readable = [word for word in overrides if word not in mistakes]
             parsed, repo = super()._parse_overrides_and_create_caching_repo(config_name, readable)
@@ -271,32 +279,55 @@ def _check_new(
         groups = _groups(repo)
         meant = nearest(key, groups) if "." not in key and override.is_add() else []
         if meant or "/" in key.partition(".")[0]:
-            instead = _word_with(meant[0], "", word.partition("=")[2], repo) if meant else None
+            instead = _word_with(meant[0], word.partition("=")[2], repo) if meant else None
             yield Mistake((word,), f"{key}: no such group{or_such(meant)} (++{key}=... makes a new key)", instead)
+        elif key.startswith("hydra."):
+            yield from _unread(override, config, repo)
     elif override.is_add() and not node._is_none() and not isinstance(override.value(), dict | list | Sweep):
         yield Mistake((word,), f"{word}: {key} is there already, and needs no plus sign", (word[1:],))
+
+
+def _unread(override: Override, config: DictConfig, repo: IConfigRepository) -> Iterator[Mistake]:
+    """A new key in one of Hydra's own pages, which hold all that Hydra reads."""
+    key, word = override.key_or_group, str(override.input_line)
+    holder = _node(config, key.rpartition(".")[0])
+    if isinstance(holder, DictConfig) and OmegaConf.get_type(holder) is not dict:
+        meant = nearest(key, _names(config, repo))
+        instead = _word_with(meant[0], word.partition("=")[2], repo) if meant else None
+        yield Mistake((word,), f"{key}: Hydra reads no such key{or_such(meant)}", instead)
 
 
 def _unknown(override: Override, config: DictConfig, repo: IConfigRepository) -> Mistake:
     key, word = override.key_or_group, str(override.input_line)
     text = word.partition("=")[2]
     plus = f"(a key that is meant to be new takes a plus sign: +{key}=...)"
-    if having := _option_with(key, repo):
-        return Mistake((word,), f"{key}: no such group or key; there is one with {joined(having)} {plus}")
-    meant = nearest(key, _names(config, repo))
-    holder = _node(config, key.rpartition(".")[0]) if "." in key else None
-    instead = _word_with(meant[0], "", text, repo) if meant else None
-    if not meant and holder is not None and (holder._is_none() or (isinstance(holder, DictConfig) and "_target_" in holder)):
-        instead = (f"+{word}",)
+    others = _keys_of_other_options(key, repo)
+    if key in others:
+        instead = (others[key][0], word) if len(others[key]) == 1 else None
+        return Mistake((word,), f"{key}: no such group or key; there is one with {joined(others[key])} {plus}", instead)
+    if meant := nearest(key, _names(config, repo)):
+        instead = _word_with(meant[0], text, repo)
+    elif meant := nearest(key, others):
+        what = f"{key}: no such group or key{or_such(meant)} That is one of {joined(others[meant[0]])} {plus}"
+        return Mistake((word,), what)
+    else:
+        holder = _node(config, key.rpartition(".")[0]) if "." in key else None
+        open_ = holder is not None and (holder._is_none() or _takes_more(holder))
+        instead = (f"+{word}",) if open_ else None
     return Mistake((word,), f"{key}: no such group or key{or_such(meant)} {plus}", instead)
 
 
-def _word_with(name: str, prefix: str, text: str, repo: IConfigRepository) -> tuple[str, ...] | None:
+def _takes_more(holder: Node) -> bool:
+    """A class of the config's may take arguments that the config does not name; Hydra's own pages hold all there are."""
+    return isinstance(holder, DictConfig) and "_target_" in holder and OmegaConf.get_type(holder) is dict
+
+
+def _word_with(name: str, text: str, repo: IConfigRepository) -> tuple[str, ...] | None:
     """`name=text`, where name is a group with its nearest option; None where there is none."""
     if repo.group_exists(name) and not repo.config_exists(f"{name}/{text}") and re.fullmatch(r"[\w./-]*", text):
         options = nearest(text, repo.get_group_options(name))
-        return (f"{prefix}{name}={options[0]}",) if options else None
-    return (f"{prefix}{name}={text}",)
+        return (f"{name}={options[0]}",) if options else None
+    return (f"{name}={text}",)
 
 
 def _swept(override: Override, node: Node | None) -> Mistake:
@@ -305,6 +336,10 @@ def _swept(override: Override, node: Node | None) -> Mistake:
     key, _, text = word.partition("=")
     if isinstance(node, ListConfig) and isinstance(override.value(), ChoiceSweep):
         return Mistake((word,), f"{word}: a list is written {key}=[{text}] (-m would try each)", (f"{key}=[{text}]",))
+    return _many(word)
+
+
+def _many(word: str) -> Mistake:
     return Mistake((word,), f"{word}: several values take -m, a list is written [a,b], a text '...'", ("-m", word))
 
 
@@ -333,7 +368,9 @@ def _misfit(key: str, node: Node, value: Any, config: DictConfig, in_group: bool
     except OmegaConfBaseException:
         return ""
     if isinstance(node, DictConfig):
-        if isinstance(value, dict) or ("_target_" in node and not in_group):
+        if in_group and isinstance(value, str):
+            return f"chosen as {key.replace('.', '/')}={value}"
+        if isinstance(value, dict) or "_target_" in node:
             return ""
         keys = [f"{key}.{name}" for name in node]
         return f"one of its keys: {', '.join(map(str, keys))}" if keys else "keys and values, such as {a: 1}"
@@ -385,7 +422,7 @@ def _fitting(override: Override, wanted: str, config: DictConfig, repo: IConfigR
     if wanted == "a number" and (number := re.fullmatch(r"['\"]?(-?\d+(\.\d+)?(e-?\d+)?)[a-z'\" ]*", text)):
         return (f"{key}={number[1]}",)
     group = key.replace(".", "/")
-    return _word_with(group, "", text, repo) if "." in key and repo.group_exists(group) else None
+    return _word_with(group, text, repo) if "." in key and repo.group_exists(group) else None
 
 
 def _node(config: DictConfig, key: str) -> Node | None:
@@ -414,25 +451,28 @@ def _names(config: DictConfig, repo: IConfigRepository) -> list[str]:
     return sorted(keys, key=lambda name: name.startswith("hydra"))
 
 
-def _option_with(key: str, repo: IConfigRepository) -> list[str]:
-    """Which choices of the group have a key that the chosen one has not."""
-    group, _, rest = key.partition(".")
-    having = []
-    for option in repo.get_group_options(group) if rest and group != "hydra" and repo.group_exists(group) else ():
+def _keys_of_other_options(key: str, repo: IConfigRepository) -> dict[str, list[str]]:
+    """The keys of all options of the group that `key` is in, and which of the options have each."""
+    parts = key.split(".")
+    group = next(("/".join(parts[:i]) for i in range(len(parts) - 1, 0, -1) if repo.group_exists("/".join(parts[:i]))), "")
+    having: dict[str, list[str]] = {}
+    for option in repo.get_group_options(group) if group else ():
         loaded = repo.load_config(f"{group}/{option}")
         config: Any = OmegaConf.to_container(loaded.config) if loaded else {}
-        if rest in full_keys(config.get(group, config)):
-            having.append(f"{group}={option}")
+        for name in full_keys(config.get(group, config)):
+            having.setdefault(f"{group.replace('/', '.')}.{name}", []).append(f"{group}={option}")
     return having
 
 
-def _grammar(word: str) -> Mistake | None:
+def _grammar(word: str, one_run: bool) -> Mistake | None:
     """What Hydra's grammar makes no sense of; in quotes it is a text."""
     parser = OverridesParser.create()
     try:
         parser.parse_overrides([word])
-    except OverrideParseException:
+    except OverrideParseException as error:
         key, _, text = word.partition("=")
+        if re.match(r"(choice|range|interval|sort|shuffle|tag|glob)\(.*\)$", text):
+            return _many(word) if one_run else Mistake((word,), explain(error) or word)
         quoted = "'{}'".format(text.replace("\\", "\\\\").replace("'", "\\'"))
         try:
             parser.parse_overrides([f"{key}={quoted}"])
