@@ -32,7 +32,8 @@ from omegaconf import OmegaConf
 from leyden.cli import main as leyden
 from leyden.config.app import use_paths_of
 from leyden.config.explain import full_keys
-from leyden.config.words import all_wrong, in_shell
+from leyden.config.mistakes import in_shell
+from leyden.config.words import all_wrong
 from leyden.sweeps.jobs import as_hydra_spells
 
 CONFIGS = PROJECT / "configs"
@@ -115,8 +116,8 @@ experiment xor | experiment=xor
 experiment/xor | experiment=xor
 xor | experiment=xor
 optimizer/lr=0.1 | optimizer.lr=0.1
---multi-run seed=1,2 | --multirun seed=1,2
-–m seed=1,2 | -m seed=1,2
+--multi-run seed=1,2 | -m seed=1,2
+\N{EN DASH}m seed=1,2 | -m seed=1,2
 name=a=b | "name='a=b'"
 "name='a" | "name='a'"
 "name=it's" | 'name="it'"'"'s"'
@@ -166,7 +167,11 @@ def mutated(name: str, generator: random.Random) -> dict[str, str]:
 
 def groups() -> dict[str, list[str]]:
     """The options of each, by its name."""
-    folders = {str(file.parent.relative_to(CONFIGS)) for file in CONFIGS.rglob("*.yaml")} - {".", "hydra", "hydra/sweeper"}
+    folders = {str(file.parent.relative_to(CONFIGS)) for file in CONFIGS.rglob("*.yaml")} - {
+        ".",
+        "hydra",
+        "hydra/sweeper",
+    }
     return {name: sorted(file.stem for file in (CONFIGS / name).glob("*.yaml")) for name in sorted(folders)}
 
 
@@ -247,7 +252,9 @@ def rank(case: Case) -> int | None:
     if case.meant is None:
         return 0
     corrected = wrong.corrected(case.words)
-    if corrected and corrected == shlex.split(case.meant) or case.kind == "as typed by others" and case.meant in str(wrong):
+    if (corrected and corrected == shlex.split(case.meant)) or (
+        case.kind == "as typed by others" and case.meant in str(wrong)
+    ):
         return 0
     proposed = re.findall(r"did you mean (.*?)\?", str(wrong))
     names = re.split(r", | or ", proposed[0]) if proposed else []
@@ -277,7 +284,13 @@ def right_overrides() -> Iterator[str]:
         for word in shlex.split(text) if text.count("'") % 2 == 0 else []:
             name = word.lstrip("+").partition("=")[0]
             known = "." in name or (CONFIGS / name).is_dir() or name in composed()
-            placeholder = not known or word == "group.key=value" or re.search(r"=\.\.\.|=.*\b[A-Z]{1,}\b|^(resume|rerun|join|split|checkpoint|sort|input|output|format)=", word)
+            placeholder = (
+                not known
+                or word == "group.key=value"
+                or re.search(
+                    r"=\.\.\.|=.*\b[A-Z]{1,}\b|^(resume|rerun|join|split|checkpoint|sort|input|output|format)=", word
+                )
+            )
             if re.match(r"\+?[a-z_]+([./][a-z_]+)*=[^=]", word) and not placeholder:
                 yield word
 
@@ -294,10 +307,34 @@ def false_alarms() -> list[str]:
     return found
 
 
+def vocabulary() -> tuple[list[str], list[str]]:
+    """Keys and groups, and options."""
+    pages = [composed(), composed("experiment=cifar10", "hydra/launcher=slurm")]
+    keys = [key for page in pages for key in full_keys(page) if not key.startswith("hydra.") or "launcher" in key]
+    hydras = ["hydra.job.chdir", "hydra.verbose", "hydra.mode", "hydra.run.dir", "hydra.job.env_set", "hydra.job.num"]
+    options = [option for options in groups().values() for option in options]
+    return [*dict.fromkeys(keys), *groups(), *hydras, "resume", "rerun", "model.hidden_sizes"], options
+
+
 def random_words(generator: random.Random, names: Sequence[str], options: Sequence[str]) -> list[str]:
     """Between right and nonsense."""
-    letters = string.ascii_letters + string.digits + "=+~-.,/@:[]{}()'\"$\\ *#éß“–"
-    values = [*options, "1", "0.1", "-3", "null", "true", "[1,2]", "{a: 1}", "a,b", "${seed}", "range(3)", "", "???", "1e-3"]
+    letters = string.ascii_letters + string.digits + "=+~-.,/@:[]{}()'\"$\\ *#éß“\N{EN DASH}"
+    values = [
+        *options,
+        "1",
+        "0.1",
+        "-3",
+        "null",
+        "true",
+        "[1,2]",
+        "{a: 1}",
+        "a,b",
+        "${seed}",
+        "range(3)",
+        "",
+        "???",
+        "1e-3",
+    ]
 
     def noise() -> str:
         return "".join(generator.choices(letters, k=generator.randrange(12)))
@@ -311,15 +348,22 @@ def random_words(generator: random.Random, names: Sequence[str], options: Sequen
         if kind < 0.15:
             return noise()
         if kind < 0.2:
-            return generator.choice(["-m", "--multirun", "--cfg", "job", "--info", "-x", "--help", "--resolve", "=", "--"])
+            return generator.choice(
+                ["-m", "--multirun", "--cfg", "job", "--info", "-x", "--help", "--resolve", "=", "--"]
+            )
         value = generator.choice(values) if generator.random() < 0.8 else noise()
-        return generator.choice(["", "", "", "+", "++", "~", "--"]) + name() + generator.choice(["=", "=", "=", "", ":", " = "]) + value
+        return (
+            generator.choice(["", "", "", "+", "++", "~", "--"])
+            + name()
+            + generator.choice(["=", "=", "=", "", ":", " = "])
+            + value
+        )
 
     return [word() for _ in range(generator.randrange(1, 5))]
 
 
 def survives(words: Sequence[str]) -> str | None:
-    """What went wrong where `words` are typed; None where they are answered. Nothing is trained: the config is shown."""
+    """What went wrong where `words` are typed; None where they are answered. Nothing is trained."""
     sweep = {"-m", "--multirun"} & set(words) or "hydra.mode" in str(words)
     out, err, status = io.StringIO(), io.StringIO(), 0
     signal.alarm(60)
@@ -402,8 +446,7 @@ def costs(repetitions: int) -> list[Figure]:
 
 def survived(count: int) -> list[Figure]:
     generator = random.Random(0)
-    names = [*(key for key, _, _ in documented_keys()), *groups(), "resume", "rerun", "hydra.job.chdir", "hydra.verbose"]
-    options = [option for options in groups().values() for option in options]
+    names, options = vocabulary()
     before = set((PROJECT / "logs").rglob("*"))
     bad = []
     for _ in range(count):

@@ -64,7 +64,11 @@ def raw(experiment: str, fused: bool | None = None) -> float:
 def trained(experiment: str, *words: str) -> float:
     """CPU seconds of a step of `python train.py`, in this process."""
     every = EPOCHS[experiment]
-    clock = ["targets=[lab,clocks]", "+callbacks.clock._target_=clocks.TrainingClock", f"+callbacks.clock.every={every}"]
+    clock = [
+        "targets=[lab,clocks]",
+        "+callbacks.clock._target_=clocks.TrainingClock",
+        f"+callbacks.clock.every={every}",
+    ]
     train(f"experiment={experiment}", f"trainer.max_epochs={every * (PARTS[experiment] + 1) + 1}", *clock, *words)
     return statistics.median(TrainingClock.seconds)
 
@@ -91,7 +95,10 @@ def main() -> None:
             figures.append(Figure(f"{experiment}: {name}, a step", [1e6 * value for value in values], unit=" µs"))
         for name, said, limit in (("bare", "nothing logged", 1.4), ("all", "everything on", 2.0)):
             target = limit if experiment == "xor" or name == "all" else None
-            over = {"raw": f"{experiment}: {said}, over the raw loop", "raw, fused": f"{experiment}: {said}, with Adam fused"}
+            over = {
+                "raw": f"{experiment}: {said}, over the raw loop",
+                "raw, fused": f"{experiment}: {said}, with Adam fused",
+            }
             figures.append(Figure(over["raw"], ratios(found[name], found["raw"]), target))
             figures.append(Figure(over["raw, fused"], ratios(found[name], found["raw, fused"])))
     tell(figures)

@@ -55,11 +55,11 @@ def _train(words: Sequence[str], project: Path | None) -> None:
         os._exit(128 + number)  # what an exception does to C code that is importing itself is not known
 
     with told_to_stop(leave):
-        from leyden.config.words import WrongWords
+        from leyden.config.mistakes import WordsError
 
         try:
             _train_or_go_on(words, given, project)
-        except WrongWords as error:
+        except WordsError as error:
             raise error.with_command("leyden train" if project is None else "python train.py", words) from error
 
 

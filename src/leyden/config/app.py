@@ -38,7 +38,7 @@ def use_paths_of(project: Path) -> None:
 def run(task: Callable[[DictConfig], Any], arguments: Sequence[str], project: Path) -> None:
     """Call `task` with the config that `arguments` compose; `--help`, `--cfg job` and the like are Hydra's to answer.
 
-    Raises WrongWords for those that do not fit the configs.
+    Raises WordsError for those that do not fit the configs.
     """
     configs = project.resolve() / "configs"
     use_paths_of(Path(os.environ.get(HOME, project)))
