@@ -33,11 +33,11 @@ def misfit(key: str, node: Node, value: Any, config: DictConfig, in_group: bool)
         return ""
     if isinstance(node, DictConfig):
         if in_group and isinstance(value, str):
-            return f"chosen as {key.replace('.', '/')}={value!s}"
+            return f"chosen as {key.replace('.', '/')}={value}"
         if isinstance(value, dict) or "_target_" in node:
             return ""
-        keys = [f"{key}.{name}" for name in node]
-        return f"one of its keys: {', '.join(map(str, keys))}" if keys else "keys and values, such as {a: 1}"
+        keys = [f"{key}.{name!s}" for name in node]
+        return f"one of its keys: {', '.join(keys)}" if keys else "keys and values, such as {a: 1}"
     if isinstance(node, ListConfig):
         return "" if isinstance(value, list) else "a list, such as [a,b]"
     return _scalar_misfit(default, value, built=_is_built(key, config))
