@@ -60,6 +60,10 @@ def _train(words: Sequence[str], project: Path | None) -> None:
         try:
             _train_or_go_on(words, given, project)
         except WordsError as error:
+            if any(word in MULTIRUN for word in words):
+                from leyden.sweeps.jobs import as_hydra_spells
+
+                words = [as_hydra_spells(word) for word in words]
             raise error.with_command("leyden train" if project is None else "python train.py", words) from error
 
 

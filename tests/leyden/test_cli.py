@@ -19,7 +19,10 @@ def test_help_names_every_group_and_every_experiment_and_gives_examples() -> Non
     assert leyden("train", "--help").stdout == shown
 
 
-@pytest.mark.parametrize("words", [["--help"], ["experiment=xor", "--cfg", "job"], ["experiment=xorr"]])
+@pytest.mark.parametrize(
+    "words",
+    [["--help"], ["experiment=xor", "--cfg", "job"], ["experiment=xorr"], ["trainer.max_epochs=ten"], ["-seed=1"]],
+)
 def test_questions_and_misspelt_names_are_answered_without_torch(words: list[str]) -> None:
     probe = (
         "import sys; from pathlib import Path; from leyden.cli import main\n"

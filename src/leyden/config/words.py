@@ -77,6 +77,8 @@ class CheckedLoader(ConfigLoaderImpl):
     Raises WordsError with all that is wrong with them.
     """
 
+    _found: tuple[list[str], WordsError] | None = None
+
     def load_configuration(
         self,
         config_name: str | None,
@@ -85,12 +87,17 @@ class CheckedLoader(ConfigLoaderImpl):
         from_shell: bool = True,
         validate_sweep_overrides: bool = True,
     ) -> DictConfig:
+        if self._found and self._found[0] == overrides[: len(self._found[0])]:
+            raise self._found[1]
         self._mistakes: list[Mistake] = []
         self._parsed: list[Override] = []
         self._one_run = run_mode == RunMode.RUN and validate_sweep_overrides
         try:
             return super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
-        except WordsError:
+        except WordsError as error:
+            if "hydra.mode=MULTIRUN" in overrides or not any(each.is_sweep_override() for each in self._parsed):
+                # Hydra first asks for the mode alone, passes over errors, and asks again with a mode at the end.
+                self._found = list(overrides), error
             raise
         except (HydraException, ValueError) as error:
             if not isinstance(error, HydraException) and not self._mistakes:
