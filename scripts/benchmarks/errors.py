@@ -449,7 +449,9 @@ def survived(count: int) -> list[Figure]:
     names, options = vocabulary()
     before = set((PROJECT / "logs").rglob("*"))
     bad = []
-    for _ in range(count):
+    for number in range(count):
+        if number % 500 == 0:
+            print(f"{number} random lists", flush=True)
         words = random_words(generator, names, options)
         if said := survives(words):
             bad.append(words)

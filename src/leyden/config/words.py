@@ -100,8 +100,6 @@ class CheckedLoader(ConfigLoaderImpl):
                 self._found = list(overrides), error
             raise
         except (HydraException, ValueError) as error:
-            if not isinstance(error, HydraException) and not self._mistakes:
-                raise
             raise WordsError([*self._mistakes, _told_by_hydra(error, overrides)]) from error
         finally:
             del self._mistakes, self._parsed  # a launcher may pickle the loader
@@ -156,7 +154,16 @@ class CheckedLoader(ConfigLoaderImpl):
         """Of what is wrong, what was probably meant takes the place, so that the keys are held against that."""
         for override in list(parsed):
             value = override.value()
-            if override.is_delete() or isinstance(value, dict) or not repo.group_exists(override.key_or_group):
+            group = override.key_or_group
+            if isinstance(value, dict) or not repo.group_exists(group):
+                continue
+            if override.is_delete():
+                if value is not None and not isinstance(value, str):
+                    word = str(override.input_line)
+                    self._mistakes.append(
+                        Mistake((word,), f"{word}: a group is left out with ~{group}", (f"~{group}",))
+                    )
+                    parsed.remove(override)
                 continue
             mistake = _wrong_option(override, repo) or _superfluous_plus(override, config_name, repo)
             if mistake:

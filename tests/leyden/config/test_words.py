@@ -75,6 +75,7 @@ ANSWERS = {
         "'~optimizer.lr'",
     ),
     "experiment=null": ("experiment=null: a group is left out with ~experiment", "'~experiment'"),
+    "~debug=true": ("~debug=true: a group is left out with ~debug", "'~debug'"),
     "seed=1,2": ("seed=1,2: several values take -m, a list is written [a,b], a text '...'", "-m seed=1,2"),
     "experiment=sine model.hidden_sizes=20,20": (
         "model.hidden_sizes=20,20: a list is written model.hidden_sizes=[20,20] (-m would try each)",
