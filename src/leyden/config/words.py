@@ -363,6 +363,10 @@ def _grammar(word: str, one_run: bool) -> Mistake | None:
         try:
             parser.parse_overrides([f"{key}={quoted}"])
         except OverrideParseException:
+            if "/" in key and "." in key.partition("/")[0]:
+                holder, _, name = key.rpartition(".")
+                what = f"{word}: Hydra takes no key with a dot and a slash; in braces it does"
+                return Mistake((word,), what, (f"{holder}={{{name}: {text}}}",))
             dotted = re.sub(r"\[(\d+)\]", r".\1", key)
             instead = (f"{dotted}={text}",) if dotted != key else None
             return Mistake((word,), f"{word}: {key} is no name of a key", instead)

@@ -101,6 +101,10 @@ ANSWERS = {
         "experiment=sine 'model.hidden_sizes=[1,2]'",
     ),
     "targets=[lab": ("targets=[lab: ] is missing at its end", "'targets=[lab]'"),
+    "expected.test/loss=[0,1]": (
+        "expected.test/loss=[0,1]: Hydra takes no key with a dot and a slash; in braces it does",
+        "'expected={test/loss: [0,1]}'",
+    ),
     "name=a=b": ("name=a=b: such a value is put in quotes", "\"name='a=b'\""),
     "\N{EN DASH}m seed=1": ("\N{EN DASH}m: its quotes or dashes are those of a text processor", "-m seed=1"),
 }
