@@ -363,10 +363,19 @@ def random_words(generator: random.Random, names: Sequence[str], options: Sequen
     return [word() for _ in range(generator.randrange(1, 5))]
 
 
+class Hang(BaseException):
+    """Nothing that the command line would answer in one line."""
+
+
+def too_long(number: int, frame: object) -> None:
+    raise Hang("no answer in 60 seconds")
+
+
 def survives(words: Sequence[str]) -> str | None:
     """What went wrong where `words` are typed; None where they are answered. Nothing is trained."""
     sweep = {"-m", "--multirun"} & set(words) or "hydra.mode" in str(words)
     out, err, status = io.StringIO(), io.StringIO(), 0
+    signal.signal(signal.SIGALRM, too_long)
     signal.alarm(60)
     try:
         with redirect_stdout(out), redirect_stderr(err):
