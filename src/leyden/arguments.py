@@ -87,6 +87,7 @@ class Signature:
     def bind(self, given: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
         """The positional and the keyword arguments. Raises UserError for words that do not fit."""
         from leyden.config.explain import did_you_mean
+        from leyden.config.nearest import edits
 
         words = [word for word in given if "=" not in word]
         pairs = dict(word.split("=", 1) for word in given if "=" in word)
@@ -97,7 +98,7 @@ class Signature:
         for name, text in pairs.items():
             if name in self.keys:
                 keywords[name] = self.keys[name].read(name, text)
-            elif self.overrides:
+            elif self.overrides and not any(edits(name, key, 1) <= 1 for key in self.keys):
                 keywords[name] = text
             else:
                 hint = did_you_mean(name, self.keys)

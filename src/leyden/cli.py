@@ -55,7 +55,16 @@ def _train(words: Sequence[str], project: Path | None) -> None:
         os._exit(128 + number)  # what an exception does to C code that is importing itself is not known
 
     with told_to_stop(leave):
-        _train_or_go_on(words, given, project)
+        from leyden.config.mistakes import WordsError
+
+        try:
+            _train_or_go_on(words, given, project)
+        except WordsError as error:
+            if any(word in MULTIRUN for word in words):
+                from leyden.sweeps.jobs import as_hydra_spells
+
+                words = [as_hydra_spells(word) for word in words]
+            raise error.with_command("leyden train" if project is None else "python train.py", words) from error
 
 
 def _train_or_go_on(words: Sequence[str], given: Mapping[str, str], project: Path | None) -> None:

@@ -22,6 +22,11 @@ def test_words_and_keys_become_the_arguments_that_the_signature_names() -> None:
         (PREDICT, ["run", "input=x", "strict=maybe"], "strict=maybe: choose one of true, false"),
         (EXPORT, ["run", "format=onx"], "format=onx: choose one of onnx, torch_export, safetensors"),
         (
+            Signature.of("evaluate"),
+            ["run", "splitt=val"],
+            "splitt=val: evaluate has no such argument, did you mean split? (there are: split=, checkpoint=)",
+        ),
+        (
             EXPORT,
             ["run", "fromat=onnx"],
             "fromat=onnx: export has no such argument, did you mean format? "

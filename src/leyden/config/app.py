@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf
 
-from leyden.config.explain import checked_words, explain_composition
+from leyden.config.words import checked_words
 from leyden.errors import UserError
 
 VERSION_BASE = "1.3"  # of Hydra's behaviour
@@ -39,20 +38,17 @@ def use_paths_of(project: Path) -> None:
 def run(task: Callable[[DictConfig], Any], arguments: Sequence[str], project: Path) -> None:
     """Call `task` with the config that `arguments` compose; `--help`, `--cfg job` and the like are Hydra's to answer.
 
-    Raises UserError for overrides that do not fit the configs.
+    Raises WordsError for those that do not fit the configs.
     """
     configs = project.resolve() / "configs"
-    words = checked_words(arguments, configs)
-    sys.argv[1:] = words  # where Hydra looks for them
     use_paths_of(Path(os.environ.get(HOME, project)))
+    sys.argv[1:] = checked_words(arguments, configs)  # where Hydra looks for them
     # Its plugin has a config of this name, too, with the same keys.
     warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/ray' is validated against ConfigStore schema")
     # Hydra then raises what went wrong instead of printing it, so that it is explained in one place, by us.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         hydra.main(config_path=str(configs), config_name="train", version_base=VERSION_BASE)(task)()
-    except ConfigCompositionException as error:
-        raise explain_composition(error, words, configs) from error
     except RuntimeError as error:
         if str(error).startswith("Unknown plugin class"):  # ours are known to commands that ask for a sweep
             raise UserError("hydra.mode=MULTIRUN in a config has no effect here: type -m") from error

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import torch
 from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
 from lightning.pytorch import LightningDataModule, LightningModule
 from omegaconf import DictConfig, OmegaConf
 
 from leyden.config.app import project_folder, use_paths_of
 from leyden.config.build import build_data, build_model
-from leyden.config.explain import checked_words, did_you_mean, explain_composition, full_keys
+from leyden.config.explain import did_you_mean, full_keys
 from leyden.config.targets import trusted_packages, trusted_project
 from leyden.config.values import value_of
+from leyden.config.words import checked_words
 from leyden.errors import UserError
 from leyden.runs.checkpoint import load_weights
 from leyden.runs.folder import RunFolder
@@ -94,10 +94,7 @@ def _composed_group(run: RunFolder, group: str, option: str) -> DictConfig:
     if not (configs / group).is_dir():
         raise UserError(f"{group}={option}: {group} is no group with options, but holds keys: set one of them")
     words = checked_words([*run.overrides(without=[group]), f"{group}={option}"], configs)
-    try:
-        with initialize_config_dir(str(configs), version_base="1.3"):
-            composed = OmegaConf.to_container(compose("train", overrides=words)[group])
-            chosen: DictConfig = OmegaConf.create(composed)  # type: ignore[assignment]
-            return chosen
-    except HydraException as error:
-        raise explain_composition(error, words, configs) from error
+    with initialize_config_dir(str(configs), version_base="1.3"):
+        composed = OmegaConf.to_container(compose("train", overrides=words)[group])
+        chosen: DictConfig = OmegaConf.create(composed)  # type: ignore[assignment]
+        return chosen

@@ -1,0 +1,477 @@
+"""How mistakes in the words of a command are answered.
+
+    python scripts/benchmarks/errors.py                    # half an hour, most of it the random lists
+
+Every key, option and group of configs/ with a letter dropped, swapped, doubled or replaced, keys in the wrong group and
+with a value of the wrong kind, and commands as people have typed them: how many are found before anything runs, and
+whether the name that was meant is the first that is proposed, or among the first three. Then the README's commands and
+every shipped config, of which none may be called wrong; what a wrong command costs, over `import lightning`; and random
+words, which must end in a config or in one line, with nothing left behind.
+
+Arguments of classes that no config names (`+model.hiden=8`), and values that only a class can judge, are not in here.
+"""
+
+import argparse
+import io
+import os
+import random
+import re
+import shlex
+import signal
+import string
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from typing import Any
+
+from figures import PROJECT, Figure, command_seconds, in_turn, ratios, tell
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from leyden.cli import main as leyden
+from leyden.config.app import use_paths_of
+from leyden.config.explain import full_keys
+from leyden.config.mistakes import in_shell
+from leyden.config.words import all_wrong
+from leyden.sweeps.jobs import as_hydra_spells
+
+CONFIGS = PROJECT / "configs"
+ELSEWHERE = ("model", "data", "optimizer", "trainer")
+# As typed by users of lightning-hydra-template, of Hydra and of Lightning's own command line; and what they meant.
+TYPED = """
+lr=0.1 | optimizer.lr=0.1
+learning_rate=0.1 | optimizer.lr=0.1
+model.lr=0.1 | optimizer.lr=0.1
+model.learning_rate=0.1 | optimizer.lr=0.1
+trainer.lr=0.1 | optimizer.lr=0.1
+optim.lr=0.1 | optimizer.lr=0.1
+optimizer.learning_rate=0.1 | optimizer.lr=0.1
+epochs=5 | trainer.max_epochs=5
+max_epochs=5 | trainer.max_epochs=5
+num_epochs=5 | trainer.max_epochs=5
+trainer.epochs=5 | trainer.max_epochs=5
+trainer.max_epoch=5 | trainer.max_epochs=5
+trainer.maxepochs=5 | trainer.max_epochs=5
+training.max_epochs=5 | trainer.max_epochs=5
+batch_size=4 | data.batch_size=4
+data.batchsize=4 | data.batch_size=4
+data.bs=4 | data.batch_size=4
+datamodule.batch_size=4 | data.batch_size=4
+gpus=1 | trainer.devices=1
+trainer.gpus=1 | trainer.devices=1
+trainer.num_gpus=2 | trainer.devices=2
+devices=2 | trainer.devices=2
+accelerator=gpu | trainer.accelerator=gpu
+precision=16 | trainer.precision=16
+exp=xor | experiment=xor
+experiments=xor | experiment=xor
+datamodule=xor | data=xor
+dataset=cifar10 | data=cifar10
+net=simple_net | model=simple_net
+optim=sgd | optimizer=sgd
+lr_scheduler=cosine | scheduler=cosine
+loggers=csv | logger=csv
+callback=early_stopping | callbacks=early_stopping
+model=SimpleNet | model=simple_net
+model=simplenet | model=simple_net
+model=simple-net | model=simple_net
+optimizer=Adam | optimizer=adam
+optimizer=AdamW | optimizer=adamw
+logger=tensorbord | logger=tensorboard
+trainer=dpp_cpu | trainer=ddp_cpu
+debug=fastdevrun | debug=fast_dev_run
+debug=fast-dev-run | debug=fast_dev_run
+hydra.launcher=local | hydra/launcher=local
+hydra/launchers=local | hydra/launcher=local
++experimnt=xor | experiment=xor
++optimizer.lr=0.1 | optimizer.lr=0.1
++experiment=xor | experiment=xor
++trainer=gpu | trainer=gpu
+trainer.limit_train_batches=10 | +trainer.limit_train_batches=10
+trainer.fast_dev_run=true | +trainer.fast_dev_run=true
+trainer.val_check_interval=0.5 | +trainer.val_check_interval=0.5
+seed=1,2,3 | -m seed=1,2,3
+optimizer.lr=0.1,0.01 | -m optimizer.lr=0.1,0.01
+experiment=xor,sine | -m experiment=xor,sine
+'seed=range(3)' | -m 'seed=range(3)'
+'optimizer.lr=choice(0.1,0.2)' | -m 'optimizer.lr=choice(0.1,0.2)'
+experiment=sine model.hidden_sizes=20,20 | experiment=sine model.hidden_sizes=[20,20]
+experiment=sine model.hidden_sizes=20 | experiment=sine model.hidden_sizes=[20]
+experiment=sine model.hidden_sizes=[20, 20] | experiment=sine model.hidden_sizes=[20,20]
+experiment=sine model.hidden_sizes=[20,20 | experiment=sine model.hidden_sizes=[20,20]
+optimizer.lr = 0.1 | optimizer.lr=0.1
+optimizer.lr =0.1 | optimizer.lr=0.1
+optimizer.lr= 0.1 | optimizer.lr=0.1
+optimizer.lr:0.1 | optimizer.lr=0.1
+optimizer.lr: 0.1 | optimizer.lr=0.1
+optimizer.lr==0.1 | optimizer.lr=0.1
+--optimizer.lr=0.1 | optimizer.lr=0.1
+--optimizer.lr 0.1 | optimizer.lr=0.1
+--experiment=xor | experiment=xor
+--experiment xor | experiment=xor
+--lr 0.1 | optimizer.lr=0.1
+-experiment=xor | experiment=xor
+experiment xor | experiment=xor
+experiment/xor | experiment=xor
+xor | experiment=xor
+optimizer/lr=0.1 | optimizer.lr=0.1
+--multi-run seed=1,2 | -m seed=1,2
+\N{EN DASH}m seed=1,2 | -m seed=1,2
+name=a=b | "name='a=b'"
+"name='a" | "name='a'"
+"name=it's" | 'name="it'"'"'s"'
+compile=yes | compile=true
+compile=ture | compile=true
+modle=simple_net optimizer.lrr=0.1 | model=simple_net optimizer.lr=0.1
+'optimizer.lr=interval(1e-4,1e-1,log)' | -m 'optimizer.lr=interval(1e-4,1e-1,log)'
+strict=off | strict=false
+seed=12a | seed=12
+experiment=null | '~experiment'
+'~optimizr' | '~optimizer'
+checkpoint=logs/xor/best.ckpt | must be one of its keys
+ckpt_path=x.ckpt | no such group or key
+trainer.max_epochs=ten | must be a number
+optimizer.lr=small | must be a number
+seed=true | must be a number
+monitor=val/loss | monitor.metric
+hydra.sweep.dirr=x | hydra.sweep.dir=x
+hydra.job.chdirr=true | hydra.job.chdir=true
++hydra.run.dirr=x | hydra.run.dir=x
+hydra.mode=MULTRUN | must be one of RUN, MULTIRUN
+experiment=sine --cfg jobb | experiment=sine --cfg job
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A wrong command, and the word or the name that was meant; None: only that it is found is asked."""
+
+    kind: str
+    words: list[str]
+    meant: str | None
+
+
+def mutated(name: str, generator: random.Random) -> dict[str, str]:
+    """One slip of each kind, at any letter."""
+    letters = [i for i, letter in enumerate(name) if letter.isalnum()]
+    at, before = generator.choice(letters), generator.randrange(len(name) - 1)
+    other = generator.choice([letter for letter in string.ascii_lowercase if letter != name[at]])
+    return {
+        "drop": name[:at] + name[at + 1 :],
+        "swap": name[:before] + name[before + 1] + name[before] + name[before + 2 :],
+        "double": name[:at] + name[at] + name[at:],
+        "replace": name[:at] + other + name[at + 1 :],
+    }
+
+
+def groups() -> dict[str, list[str]]:
+    """The options of each, by its name."""
+    folders = {str(file.parent.relative_to(CONFIGS)) for file in CONFIGS.rglob("*.yaml")} - {
+        ".",
+        "hydra",
+        "hydra/sweeper",
+    }
+    return {name: sorted(file.stem for file in (CONFIGS / name).glob("*.yaml")) for name in sorted(folders)}
+
+
+def composed(*words: str) -> Any:
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config = compose("train", overrides=list(words), return_hydra_config=True)
+    return OmegaConf.to_container(config)
+
+
+def documented_keys() -> Iterator[tuple[str, list[str], Any]]:
+    """Every key that a file of configs/ sets, words with which it is there, and its value."""
+    found = set()
+    contexts = [[f"{group}={option}"] for group, options in groups().items() for option in options]
+    for words in [[], *contexts]:
+        config = composed(*words)
+        hydras = config.pop("hydra")
+        launcher = {"hydra": {"launcher": hydras["launcher"], "run": hydras["run"], "sweep": hydras["sweep"]}}
+        for values in (config, launcher):
+            for key in full_keys(values):
+                typeable = "/" not in key  # expected.test/loss is none that Hydra's grammar reads
+                if typeable and key not in found and not key.split(".")[-1].startswith("_"):
+                    found.add(key)
+                    yield key, words, value_at(values, key)
+
+
+def value_at(values: Any, key: str) -> Any:
+    for part in key.split("."):
+        values = values[part]
+    return values
+
+
+def cases(generator: random.Random) -> Iterator[Case]:
+    keys = list(documented_keys())
+    names = {key for key, _, _ in keys} | set(groups())
+    for key, words, value in keys:
+        text = value if isinstance(value, int | float) else "null"
+        for kind, slip in mutated(key, generator).items():
+            if slip not in names:
+                yield Case(f"a letter of a key: {kind}", [*words, f"{slip}={text}"], key)
+        yield from wrong_kinds(key, words, value)
+        where, _, last = key.rpartition(".")
+        if where in ELSEWHERE and [name.rpartition(".")[2] for name in names].count(last) == 1:
+            for group in ELSEWHERE:
+                if group != where:
+                    yield Case("a key in the wrong group", [*words, f"{group}.{last}={text}"], key)
+    for group, options in groups().items():
+        for kind, slip in mutated(group, generator).items():
+            if slip not in names and "/" not in (slip[0], slip[-1]):
+                yield Case(f"a letter of a group: {kind}", [f"{slip}={options[0]}"], group)
+        for option in options:
+            for kind, slip in mutated(option, generator).items():
+                if slip not in options:
+                    yield Case(f"a letter of an option: {kind}", [f"{group}={slip}"], option)
+
+
+def wrong_kinds(key: str, words: list[str], value: Any) -> Iterator[Case]:
+    if key == "trainer.devices" or value is None:
+        return
+    if isinstance(value, int | float):
+        yield Case("a value of another kind", [*words, f"{key}=word"], None)
+        yield Case("a value of another kind", [*words, f"{key}=[1]"], None)
+    elif isinstance(value, list):
+        yield Case("a value of another kind", [*words, f"{key}=1"], None)
+    elif isinstance(value, str) and "${" not in value:
+        yield Case("a value of another kind", [*words, f"{key}=[1]"], None)
+
+
+def typed() -> Iterator[Case]:
+    for line in filter(None, TYPED.splitlines()):
+        command, _, meant = line.partition(" | ")
+        yield Case("as typed by others", shlex.split(command), meant)
+
+
+def rank(case: Case) -> int | None:
+    """Where the name that was meant stands in the answer, from 0 on; -1: not at all; None: the mistake is not found."""
+    wrong = all_wrong(case.words, CONFIGS)
+    if wrong is None:
+        return None
+    if case.meant is None:
+        return 0
+    corrected = wrong.corrected(case.words)
+    if (corrected and corrected == shlex.split(case.meant)) or (
+        case.kind == "as typed by others" and case.meant in str(wrong)
+    ):
+        return 0
+    proposed = re.findall(r"did you mean (.*?)\?", str(wrong))
+    names = re.split(r", | or ", proposed[0]) if proposed else []
+    names = [name.replace("/", ".") for name in names]  # hydra.launcher and hydra/launcher
+    meant = case.meant.replace("/", ".")
+    return names.index(meant) if meant in names else -1
+
+
+def right_commands() -> Iterator[list[str]]:
+    """What README and --help say one can type, and every shipped config."""
+    pages = (PROJECT / "README.md").read_text().replace("\\\n", " ") + (CONFIGS / "hydra" / "default.yaml").read_text()
+    for line in re.findall(r"(?:^|[$ `])(?:python train\.py|leyden train|train_ddp\S*|ddp\.sh) ([^`\n]*)", pages):
+        words = [as_hydra_spells(word) for word in shlex.split(line.partition(" shows ")[0], comments=True)]
+        resumed = {"resume", "rerun", "sweep.resume"} & {word.partition("=")[0] for word in words}
+        if not resumed and not any(re.search(r"\.\.\.|\[GROUP|^[A-Z]+$|=[A-Z]+$", word) for word in words):
+            yield words
+    for group, options in groups().items():
+        yield from ([f"{group}={option}"] for option in options)
+    for experiment in groups()["experiment"]:
+        for group in ("trainer", "debug", "callbacks", "logger"):
+            yield from ([f"experiment={experiment}", f"{group}={option}"] for option in groups()[group])
+
+
+def right_overrides() -> Iterator[str]:
+    """Those that the README names within a sentence."""
+    for text in re.findall(r"`([^`\n]+)`", (PROJECT / "README.md").read_text()):
+        for word in shlex.split(text) if text.count("'") % 2 == 0 else []:
+            name = word.lstrip("+").partition("=")[0]
+            known = "." in name or (CONFIGS / name).is_dir() or name in composed()
+            placeholder = (
+                not known
+                or word == "group.key=value"
+                or re.search(
+                    r"=\.\.\.|=.*\b[A-Z]{1,}\b|^(resume|rerun|join|split|checkpoint|sort|input|output|format)=", word
+                )
+            )
+            if re.match(r"\+?[a-z_]+([./][a-z_]+)*=[^=]", word) and not placeholder:
+                yield word
+
+
+def false_alarms() -> list[str]:
+    found = [in_shell(words) for words in right_commands() if all_wrong(words, CONFIGS)]
+    contexts = [[], ["experiment=sine"], ["experiment=cifar10"], ["experiment=cifar10_fast"], ["sweep=optuna"]]
+    contexts += [["trainer=ddp"], ["debug=profiler"]]
+    launchers = [[f"hydra/launcher={option}"] for option in groups()["hydra/launcher"]]
+    for word in dict.fromkeys(right_overrides()):
+        several = ["-m"] if re.search(r"=[^\[]*,|range\(|interval\(|choice\(", word) else []
+        if all(all_wrong([*several, *context, word], CONFIGS) for context in [*contexts, *launchers]):
+            found.append(word)
+    return found
+
+
+def vocabulary() -> tuple[list[str], list[str]]:
+    """Keys and groups, and options."""
+    pages = [composed(), composed("experiment=cifar10", "hydra/launcher=slurm")]
+    keys = [key for page in pages for key in full_keys(page) if not key.startswith("hydra.") or "launcher" in key]
+    hydras = ["hydra.job.chdir", "hydra.verbose", "hydra.mode", "hydra.run.dir", "hydra.job.env_set", "hydra.job.num"]
+    options = [option for options in groups().values() for option in options]
+    return [*dict.fromkeys(keys), *groups(), *hydras, "resume", "rerun", "model.hidden_sizes"], options
+
+
+def random_words(generator: random.Random, names: Sequence[str], options: Sequence[str]) -> list[str]:
+    """Between right and nonsense."""
+    letters = string.ascii_letters + string.digits + "=+~-.,/@:[]{}()'\"$\\ *#éß“\N{EN DASH}"
+    values = [
+        *options,
+        "1",
+        "0.1",
+        "-3",
+        "null",
+        "true",
+        "[1,2]",
+        "{a: 1}",
+        "a,b",
+        "${seed}",
+        "range(3)",
+        "",
+        "???",
+        "1e-3",
+    ]
+
+    def noise() -> str:
+        return "".join(generator.choices(letters, k=generator.randrange(12)))
+
+    def name() -> str:
+        given = generator.choice(names)
+        return given if generator.random() < 0.5 else generator.choice(list(mutated(given, generator).values()))
+
+    def word() -> str:
+        kind = generator.random()
+        if kind < 0.15:
+            return noise()
+        if kind < 0.2:
+            return generator.choice(
+                ["-m", "--multirun", "--cfg", "job", "--info", "-x", "--help", "--resolve", "=", "--"]
+            )
+        value = generator.choice(values) if generator.random() < 0.8 else noise()
+        return (
+            generator.choice(["", "", "", "+", "++", "~", "--"])
+            + name()
+            + generator.choice(["=", "=", "=", "", ":", " = "])
+            + value
+        )
+
+    return [word() for _ in range(generator.randrange(1, 5))]
+
+
+class Hang(BaseException):
+    """Nothing that the command line would answer in one line."""
+
+
+def too_long(number: int, frame: object) -> None:
+    raise Hang("no answer in 60 seconds")
+
+
+def survives(words: Sequence[str]) -> str | None:
+    """What went wrong where `words` are typed; None where they are answered. Nothing is trained."""
+    sweep = {"-m", "--multirun"} & set(words) or "hydra.mode" in str(words)
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(60)
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            if sweep:
+                all_wrong(words, CONFIGS)
+            else:
+                leyden(["train", *words, "--cfg", "job"], PROJECT)
+    except SystemExit as stop:
+        status = int(stop.code or 0)
+    except BaseException as error:
+        return f"{type(error).__name__}: {error}"
+    finally:
+        signal.alarm(0)
+    said = err.getvalue()
+    if status and not re.fullmatch(r"error: .*\n", said):
+        return said
+    return None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--random", type=int, default=10_000, help="lists of random words")
+    parser.add_argument("--repetitions", type=int, default=5, help="of the measurement of time; 0: none")
+    parser.add_argument("--only-random", action="store_true")
+    given = parser.parse_args()
+    warnings.simplefilter("ignore")
+    use_paths_of(PROJECT)
+    os.chdir(PROJECT)
+    figures = [] if given.only_random else answered() + costs(given.repetitions)
+    figures += survived(given.random)
+    tell(figures)
+    raise SystemExit(any(figure.reached is False for figure in figures))
+
+
+def answered() -> list[Figure]:
+    corpus = [*cases(random.Random(0)), *typed()]
+    ranks = [rank(case) for case in corpus]
+    for case, found in zip(corpus, ranks, strict=True):
+        if found != 0:
+            how = {None: "NOT FOUND", -1: "not proposed"}.get(found, f"number {found} of those proposed")
+            print(f"{case.kind}: {in_shell(case.words)}: {how}; meant: {case.meant}")
+    named = [found for case, found in zip(corpus, ranks, strict=True) if case.meant is not None]
+    alarms = false_alarms()
+    print(*(f"false alarm: {words}" for words in alarms), sep="\n")
+
+    def share(name: str, values: Sequence[Any], holds: Callable[[Any], bool], target: float) -> Figure:
+        percent = 100 * sum(map(holds, values)) / len(values)
+        return Figure(f"{name}, of {len(values)}", [percent], target, "at least", " %")
+
+    return [
+        share("mistakes found before anything runs", ranks, lambda found: found is not None, 100),
+        share("what was meant comes first", named, lambda found: found == 0, 95),
+        share("what was meant is among the first three", named, lambda found: found in (0, 1, 2), 99),
+        Figure(f"false alarms, of {len(list(right_commands()))} commands and the README's overrides", [len(alarms)], 0),
+    ]
+
+
+def costs(repetitions: int) -> list[Figure]:
+    if not repetitions:
+        return []
+    sample = random.Random(1).sample(list(cases(random.Random(0))), 8)
+    commands = {in_shell(case.words): case.words for case in sample}
+    found = in_turn(
+        {
+            "lightning": lambda: command_seconds("-c", "import lightning"),
+            **{name: (lambda words=words: command_seconds("train.py", *words)) for name, words in commands.items()},
+        },
+        repetitions,
+    )
+    seconds = [value for name in commands for value in found[name]]
+    over = [ratio for name in commands for ratio in ratios(found[name], found["lightning"])]
+    return [
+        Figure("import lightning: CPU seconds", found["lightning"], unit=" s"),
+        Figure("a wrong command: CPU seconds", seconds, unit=" s"),
+        Figure("a wrong command, over import lightning", over, 0.15),
+    ]
+
+
+def survived(count: int) -> list[Figure]:
+    generator = random.Random(0)
+    names, options = vocabulary()
+    before = set((PROJECT / "logs").rglob("*"))
+    bad = []
+    for number in range(count):
+        if number % 500 == 0:
+            print(f"{number} random lists", flush=True)
+        words = random_words(generator, names, options)
+        if said := survives(words):
+            bad.append(words)
+            print(f"random words: {words}: {said[-300:]}")
+    left = set((PROJECT / "logs").rglob("*")) - before
+    return [
+        Figure(f"random words without an answer, of {count:,}", [len(bad)], 0),
+        Figure("files and folders that they left", [len(left)], 0),
+    ]
+
+
+if __name__ == "__main__":
+    main()

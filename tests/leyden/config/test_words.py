@@ -1,0 +1,199 @@
+"""What is answered where the words of a command are wrong: the whole line, or the part that decides."""
+
+import random
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import CONFIGS, PROJECT
+from errors import random_words, survives, vocabulary
+
+from leyden.config.app import use_paths_of
+from leyden.config.mistakes import in_shell
+from leyden.config.nearest import edits, nearest
+from leyden.config.words import all_wrong
+from leyden.sweeps.jobs import as_hydra_spells
+
+NEW = "(a key that is meant to be new takes a plus sign: +{}=...)"
+# What is typed: what is said, and the words to paste; "" where none are.
+ANSWERS = {
+    "optimizer.lrr=1": (
+        f"optimizer.lrr: no such group or key, did you mean optimizer.lr? {NEW.format('optimizer.lrr')}",
+        "optimizer.lr=1",
+    ),
+    "model.lr=1": (
+        f"model.lr: no such group or key, did you mean optimizer.lr? {NEW.format('model.lr')}",
+        "optimizer.lr=1",
+    ),
+    "exp=xor": (f"exp: no such group or key, did you mean experiment? {NEW.format('exp')}", "experiment=xor"),
+    "epochs=5": (
+        f"epochs: no such group or key, did you mean trainer.max_epochs? {NEW.format('epochs')}",
+        "trainer.max_epochs=5",
+    ),
+    "experiment=sin_raw": (
+        "experiment=sin_raw: no such option, did you mean sine_raw? (there are: cifar10, cifar10_fast, sine, "
+        "sine_linear, sine_raw, xor, xor_linear)",
+        "experiment=sine_raw",
+    ),
+    "callbacks=[early_stoping,lr_monitor]": (
+        "callbacks=early_stoping: no such option, did you mean early_stopping? (there are: default, early_stopping, "
+        "lr_monitor, no_checkpoints)",
+        "'callbacks=[early_stopping,lr_monitor]'",
+    ),
+    "trainer.limit_val_batches=2": (
+        f"trainer.limit_val_batches: no such group or key {NEW.format('trainer.limit_val_batches')}",
+        "+trainer.limit_val_batches=2",
+    ),
+    "model.hidden_sizes=[3]": (
+        "model.hidden_sizes: no such group or key; there is one with model=mlp_regressor "
+        f"{NEW.format('model.hidden_sizes')}",
+        "model=mlp_regressor 'model.hidden_sizes=[3]'",
+    ),
+    "hydra.sweep.dirr=x": (
+        f"hydra.sweep.dirr: no such group or key, did you mean hydra.sweep.dir? {NEW.format('hydra.sweep.dirr')}",
+        "hydra.sweep.dir=x",
+    ),
+    "+hydra.job.chdirr=true": (
+        "hydra.job.chdirr: Hydra reads no such key, did you mean hydra.job.chdir?",
+        "hydra.job.chdir=true",
+    ),
+    "hydra.launcher=local": ("hydra.launcher=local: must be chosen as hydra/launcher=local", "hydra/launcher=local"),
+    "hydra.mode=MULTRUN": ("hydra.mode=MULTRUN: must be one of RUN, MULTIRUN", ""),
+    "trainer.max_epochs=ten": ("trainer.max_epochs=ten: must be a number", ""),
+    "compile=yes": ("compile=yes: must be true or false", "compile=true"),
+    "targets=lab": ("targets=lab: must be a list, such as [a,b]", "'targets=[lab]'"),
+    "monitor=val/loss": ("monitor=val/loss: must be one of its keys: monitor.metric, monitor.mode", ""),
+    "+optimizer.lr=1": ("+optimizer.lr=1: optimizer.lr is there already, and needs no plus sign", "optimizer.lr=1"),
+    "+model=simple_net": ("+model=simple_net: needs no plus sign", "model=simple_net"),
+    "+experimnt=xor": (
+        "experimnt: no such group, did you mean experiment? (++experimnt=... makes a new key)",
+        "experiment=xor",
+    ),
+    "~optimizer.lrr": (
+        "~optimizer.lrr: there is nothing of that name to leave out, did you mean optimizer.lr?",
+        "'~optimizer.lr'",
+    ),
+    "experiment=null": ("experiment=null: a group is left out with ~experiment", "'~experiment'"),
+    "~debug=true": ("~debug=true: a group is left out with ~debug", "'~debug'"),
+    "seed=1,2": ("seed=1,2: several values take -m, a list is written [a,b], a text '...'", "-m seed=1,2"),
+    "experiment=sine model.hidden_sizes=20,20": (
+        "model.hidden_sizes=20,20: a list is written model.hidden_sizes=[20,20] (-m would try each)",
+        "experiment=sine 'model.hidden_sizes=[20,20]'",
+    ),
+    "'optimizer.lr=interval(1,2,log)'": (
+        "optimizer.lr=interval(1,2,log): several values take -m, a list is written [a,b], a text '...'",
+        "-m 'optimizer.lr=interval(1,2,log)'",
+    ),
+    "-m seed=1,b": ("seed=1,b: must be a number", ""),
+    "optimizer.lr = 1": ("optimizer.lr = 1: an override has no spaces", "optimizer.lr=1"),
+    "optimizer.lr= 1": ("optimizer.lr= 1: an override has no spaces", "optimizer.lr=1"),
+    "optimizer.lr:1": ("optimizer.lr:1: an override is GROUP=OPTION or KEY=VALUE", "optimizer.lr=1"),
+    "optimizer.lr==1": ("optimizer.lr==1: one equals sign is enough", "optimizer.lr=1"),
+    "--optimizer.lr 1": (
+        "--optimizer.lr: no such flag; overrides are written without dashes: optimizer.lr=...",
+        "optimizer.lr=1",
+    ),
+    "--multi-run seed=1,2": ("--multi-run: no such flag, did you mean --multirun?", "-m seed=1,2"),
+    "--cfg jobb": ("--cfg jobb: shows job, hydra or all, did you mean job?", "--cfg job"),
+    "experiment=sine model.hidden_sizes=[1, 2]": (
+        "model.hidden_sizes=[1, 2]: the shell splits it at its spaces",
+        "experiment=sine 'model.hidden_sizes=[1,2]'",
+    ),
+    "targets=[lab": ("targets=[lab: ] is missing at its end", "'targets=[lab]'"),
+    "expected.test/loss=[0,1]": (
+        "expected.test/loss=[0,1]: Hydra takes no key with a dot and a slash; in braces it does",
+        "'expected={test/loss: [0,1]}'",
+    ),
+    "name=a=b": ("name=a=b: such a value is put in quotes", "\"name='a=b'\""),
+    "\N{EN DASH}m seed=1": ("\N{EN DASH}m: its quotes or dashes are those of a text processor", "-m seed=1"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _of_the_project() -> None:
+    use_paths_of(PROJECT)
+
+
+@pytest.mark.parametrize("command", ANSWERS)
+def test_a_mistake_is_answered_with_what_was_meant(command: str) -> None:
+    words = shlex.split(command)
+    wrong = all_wrong(words, CONFIGS)
+    assert wrong is not None
+    corrected = wrong.corrected(words)
+    assert (str(wrong), in_shell(corrected) if corrected else "") == ANSWERS[command]
+    assert corrected is None or all_wrong(list(map(as_hydra_spells, corrected)), CONFIGS) is None
+
+
+def test_all_mistakes_of_a_command_are_told_at_once() -> None:
+    words = shlex.split("experiment=cifar_10 optimizer.momentun=0.9 trainer.max_epochs=ten -seed=1")
+    wrong = all_wrong(words, CONFIGS)
+    assert wrong is not None
+    assert [mistake.words[0] for mistake in wrong.mistakes] == [words[3], *words[:3]]
+    assert "did you mean cifar10?" in wrong.mistakes[1].what
+    assert "did you mean optimizer.momentum?" in wrong.mistakes[2].what  # which adam has not, and cifar10's sgd has
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "optimizer.lr=1 trainer.max_epochs=null trainer.devices=auto trainer.precision=16 seed=3",
+        "trainer.devices=[0,1] trainer.deterministic=warn trainer.gradient_clip_val=0.5 trainer.max_epochs=1e3",
+        "checkpoint.every_n_minutes=0.5 threads=2 name=7 expected={test/loss:[0,1]} hydra.verbose=[a]",
+        "debug=overfit trainer.overfit_batches=0.1 optimizer.lr='${seed}' +trainer.limit_val_batches=2",
+        "debug=profiler trainer.profiler=simple ~experiment ++optimizer.lr=1 '~optimizer.lr'",
+        "hydra/launcher=slurm +hydra.launcher.qos=long hydra.launcher.mem_gb=4 +hydra.job.env_set.A=1",
+        "-m experiment=cifar10,sine optimizer.momentum=0.1,0.2 'seed=range(3)'",
+        "+model.new=1 model.new=2 sweep=optuna +callbacks.mine._target_=lab.Mine init_from=logs/a paths.log_dir=/tmp/x",
+        "--cfg job experiment=xor --resolve seed=1 -p model",
+    ],
+)
+def test_what_is_right_is_left_alone(words: str) -> None:
+    assert all_wrong(shlex.split(words), CONFIGS) is None
+
+
+def test_an_option_and_a_key_of_ones_own_are_proposed(tmp_path: Path) -> None:
+    shutil.copytree(CONFIGS, tmp_path / "configs")
+    (tmp_path / "configs" / "model" / "wide_net.yaml").write_text("_target_: lab.Wide\nwidth_of_all: 64\n")
+    wrong = all_wrong(["model=widenet", "model.widthofall=3"], tmp_path / "configs")
+    assert wrong is not None
+    assert wrong.corrected(["model=widenet", "model.widthofall=3"]) == ["model=wide_net", "model.width_of_all=3"]
+
+
+def test_random_words_end_in_a_config_or_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(PROJECT)
+    generator, names, options = random.Random(1), *vocabulary()
+    before = set((PROJECT / "logs").rglob("*"))
+    lists = [random_words(generator, names, options) for _ in range(150)]
+    assert [(words, said) for words in lists if (said := survives(words))] == []
+    assert set((PROJECT / "logs").rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "distance"),
+    [
+        ("xor", "xor", 0),
+        ("xro", "xor", 0.9),
+        ("xorr", "xor", 0.8),
+        ("xr", "xor", 0.95),
+        ("xar", "xor", 1),
+        ("a", "xyz", 9),
+    ],
+)
+def test_a_slip_of_each_kind_is_one_edit_or_a_little_less(one: str, other: str, distance: float) -> None:
+    assert edits(one, other, 2) == (float("inf") if distance == 9 else distance)
+
+
+def test_names_are_proposed_best_first_and_only_where_they_are_near() -> None:
+    keys = ["optimizer", "optimizer.lr", "scheduler.max_lr", "hydra.job.name", "name"]
+    assert nearest("optimizer.l", keys) == ["optimizer.lr"]
+    assert nearest("nmae", keys) == ["name"]
+    assert nearest("optimizer.beta", keys) == []
+    assert nearest("learning_rate", keys) == ["optimizer.lr"]
+
+
+def test_a_command_is_quoted_for_the_shell() -> None:
+    words = ["-m", "seed=1,2", "a=[1,2]", "name='it is'", "b=${seed}", "c=range(3)"]
+    shown = in_shell(words)
+    assert shlex.split(shown) == words
+    assert shown == "-m seed=1,2 'a=[1,2]' \"name='it is'\" 'b=${seed}' 'c=range(3)'"
