@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
@@ -16,9 +15,10 @@ from rich.text import Text
 
 from leyden.config.app import project_folder, use_paths_of
 from leyden.config.build import build_data, build_initial, build_trainer, lacks_gpu, seed_all
-from leyden.config.explain import did_you_mean, explain, explain_composition
+from leyden.config.explain import did_you_mean, explain
 from leyden.config.origin import Origin
 from leyden.config.signatures import problems
+from leyden.config.words import use_checked_loader
 from leyden.errors import UserError
 from leyden.terminal import show
 from leyden.training import SupervisedModule, TensorDataModule
@@ -51,6 +51,7 @@ def check(*, experiment: str | None = None, steps: int = 0) -> None:
         raise UserError(f"experiment={experiment}: no such option{did_you_mean(experiment, names)}")
     use_paths_of(project)
     findings: list[Finding] = []
+    use_checked_loader()
     with initialize_config_dir(str(configs.resolve()), version_base="1.3"), tempfile.TemporaryDirectory() as folder:
         for name in [*names, None] if experiment is None else [experiment]:
             findings += Look(configs, Path(folder), steps, name).all()
@@ -139,10 +140,7 @@ class Look:
             self._build(config, group)
 
     def _composed(self, *words: str) -> DictConfig:
-        try:
-            config = compose("train", overrides=self._words(*words))
-        except HydraException as error:
-            raise explain_composition(error, self._words(*words), self.configs) from error
+        config = compose("train", overrides=self._words(*words))
         OmegaConf.resolve(config)
         return config
 
