@@ -53,7 +53,7 @@ def test_every_option_of_what_watches_and_writes_trains(group: str, tmp_path: Pa
         "-m",
         "experiment=xor",
         f"{group}={','.join(options(group))}",
-        "trainer.max_epochs=20",
+        "trainer.max_epochs=10",
         f"paths.log_dir={tmp_path}",
     )
     assert completed.returncode == 0, completed.stderr

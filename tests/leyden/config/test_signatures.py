@@ -143,12 +143,12 @@ def test_what_is_said_of_one_mistake(words: list[str], said: str | None) -> None
 
 
 def test_all_mistakes_are_said_at_once_and_nothing_is_left_behind(tmp_path: Path) -> None:
-    words = "experiment=xor", "optimizer.lr=fast", "model.hidden_features=4.5", "+trainer.max_epoch=1"
+    words = "experiment=xor", "+optimizer.eps=fast", "model.hidden_features=4.5", "+trainer.max_epoch=1"
     completed = called("train", *words, f"paths.log_dir={tmp_path}/logs")
     assert completed.returncode == 1
     assert completed.stderr == (
         "error: model.hidden_features=4.5 (on the command line): must be int; "
-        "optimizer.lr='fast' (on the command line): must be float; "
+        "optimizer.eps='fast' (on the command line): must be float; "
         "trainer.max_epoch (on the command line): lightning.pytorch.Trainer has no such argument, did you mean "
         "max_epochs?\n"
     )

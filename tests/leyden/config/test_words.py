@@ -164,7 +164,7 @@ def test_random_words_end_in_a_config_or_in_one_line(monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(PROJECT)
     generator, names, options = random.Random(1), *vocabulary()
     before = set((PROJECT / "logs").rglob("*"))
-    lists = [random_words(generator, names, options) for _ in range(150)]
+    lists = [random_words(generator, names, options) for _ in range(50)]
     assert [(words, said) for words in lists if (said := survives(words))] == []
     assert set((PROJECT / "logs").rglob("*")) == before
 

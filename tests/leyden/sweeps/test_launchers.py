@@ -53,7 +53,7 @@ def test_a_script_that_lacks_something_says_how_it_is_called(script: str, given:
 def test_a_key_of_a_launcher_that_is_not_there_is_met_with_the_nearest(launcher: str, key: str, meant: str) -> None:
     refused = train("-m", "experiment=xor", "seed=1,2", f"hydra/launcher={launcher}", f"{key}=1")
     assert refused.returncode == 1
-    assert refused.stderr.startswith(f"error: {key}: no such group or key, did you mean {meant}? (")
+    assert refused.stderr.startswith(f"error: {key}: no such group or key, did you mean {meant}")
     assert refused.stderr.count("\n") == 1
 
 
