@@ -16,7 +16,7 @@ train: $(READY)  ## train the first experiment, XOR; the others: .venv/bin/pytho
 	$(BIN)/python train.py experiment=xor
 
 test: $(READY)   ## run the tests (under 10 minutes on two cores)
-	$(BIN)/pytest -n auto --maxprocesses 4
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal
 
 test-slow: $(READY)  ## run the tests that train every experiment to its end
 	$(BIN)/pytest -n 2 -m slow

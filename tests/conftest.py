@@ -29,6 +29,11 @@ EXPERIMENTS = sorted(file.stem for file in (CONFIGS / "experiment").glob("*.yaml
 Completed = subprocess.CompletedProcess[str]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The README's commands come first: at the end they would keep one process busy, and the others would wait."""
+    items.sort(key=lambda item: "test_readme" not in item.nodeid)
+
+
 def command(*words: str, cwd: Path = PROJECT, **environment: str) -> Completed:
     """What a shell would have seen of `WORDS` in the project's environment, without a terminal."""
     program, *arguments = words

@@ -68,6 +68,7 @@ def wave_errors(draws: list[NoisySineDataModule], epochs: int) -> list[float]:
     return population.values["test/mse_noiseless"].tolist()
 
 
+@pytest.mark.slow
 def test_the_wave_is_followed_with_scaled_inputs_and_in_part_without() -> None:
     draws = [NoisySineDataModule(seed=seed, standardize=scaled) for scaled in (True, False) for seed in range(8)]
     errors = wave_errors(draws, epochs=1000)
