@@ -65,7 +65,7 @@ class CifarCNN(SupervisedModule):
         return self.logits(images) if self.training else over_views(self.logits, images, self.views)
 
     def logits(self, images: Tensor) -> Tensor:
-        whitened = self.whiten(images)
+        whitened = self.whiten(images.contiguous(memory_format=torch.channels_last))  # as its filters lie
         features = self.groups(whitened if self.whiten_learns else whitened.detach()).amax((2, 3))
         logits: Tensor = self.head(features) / 9  # small at first, so that the head learns no faster than what feeds it
         return logits

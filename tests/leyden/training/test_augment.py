@@ -50,10 +50,6 @@ def test_a_shifted_image_is_a_crop_of_the_reflected_one_and_all_25_crops_occur()
     assert bool(which.any(0).all())
 
 
-def test_shifted_batches_lie_in_memory_as_convolutions_like_them() -> None:
-    assert random_shift(images(4), pixels=2).is_contiguous(memory_format=torch.channels_last)
-
-
 def quarter(images: Tensor) -> Tensor:
     """An answer that tells views apart: the mean of the upper left quarter."""
     return images[:, :, :4, :4].mean((1, 2, 3))
