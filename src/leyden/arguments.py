@@ -86,8 +86,7 @@ class Signature:
 
     def bind(self, given: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
         """The positional and the keyword arguments. Raises UserError for words that do not fit."""
-        from leyden.config.explain import did_you_mean
-        from leyden.config.nearest import edits
+        from leyden.nearest import did_you_mean, edits
 
         words = [word for word in given if "=" not in word]
         pairs = dict(word.split("=", 1) for word in given if "=" in word)

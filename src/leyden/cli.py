@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None, project: Path | None = None) ->
         if verb in ("-h", "--help"):
             print(_overview())
         elif verb not in VERBS:
-            from leyden.config.explain import did_you_mean
+            from leyden.nearest import did_you_mean
 
             raise UserError(f"leyden has no verb {verb!r}{did_you_mean(verb, VERBS)} (there are: {', '.join(VERBS)})")
         elif verb == "train":

@@ -70,6 +70,7 @@ def test_evaluated_again_it_answers_the_same(whole: Path) -> None:
     assert metrics == {name: value for name, value in result(whole)["metrics"].items() if name.startswith("test/")}
 
 
+@pytest.mark.slow
 def test_the_raw_loop_of_the_benchmark_trains_the_same_and_without_a_gpu_nothing_is_measured(tiny_cifar: Path) -> None:
     script = "python", "scripts/benchmarks/cifar10_record.py"
     if not torch.cuda.is_available():

@@ -80,6 +80,7 @@ def test_the_wave_is_followed_with_scaled_inputs_and_in_part_without() -> None:
     assert median(errors[8:]) <= high  # one seed in ten ends far off; which one, rounding decides: it differs by CPU
 
 
+@pytest.mark.slow
 def test_a_straight_line_stays_at_the_variance_of_the_wave_however_long_it_trains(tmp_path: Path) -> None:
     words = "experiment=sine_linear", "population=8"
     errors = [

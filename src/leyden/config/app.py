@@ -10,7 +10,7 @@ from typing import Any
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from leyden.config.words import checked_words
+from leyden.config.words import checked_loader, checked_words
 from leyden.errors import UserError
 
 VERSION_BASE = "1.3"  # of Hydra's behaviour
@@ -48,7 +48,8 @@ def run(task: Callable[[DictConfig], Any], arguments: Sequence[str], project: Pa
     # Hydra then raises what went wrong instead of printing it, so that it is explained in one place, by us.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        hydra.main(config_path=str(configs), config_name="train", version_base=VERSION_BASE)(task)()
+        with checked_loader():
+            hydra.main(config_path=str(configs), config_name="train", version_base=VERSION_BASE)(task)()
     except RuntimeError as error:
         if str(error).startswith("Unknown plugin class"):  # ours are known to commands that ask for a sweep
             raise UserError("hydra.mode=MULTIRUN in a config has no effect here: type -m") from error

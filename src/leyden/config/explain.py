@@ -1,13 +1,11 @@
 """What went wrong, in one line, for the person who typed the command."""
 
 import sys
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from leyden.config.nearest import nearest
 from leyden.errors import UserError
 
 
@@ -24,20 +22,6 @@ def explain(error: BaseException) -> str | None:
     if lightning is not None and isinstance(error, lightning.MisconfigurationException):
         return one_line(str(error))
     return None
-
-
-def did_you_mean(name: str, candidates: Iterable[str]) -> str:
-    """The names that are near, best first, as the end of a sentence; nothing where none is."""
-    return or_such(nearest(name, candidates))
-
-
-def or_such(names: Sequence[str]) -> str:
-    return f", did you mean {joined(names, 'or')}?" if names else ""
-
-
-def joined(names: Sequence[str], word: str = "and") -> str:
-    *most, last = names
-    return f"{', '.join(most)} {word} {last}" if most else last
 
 
 def one_line(text: str) -> str:

@@ -11,11 +11,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from leyden.config.app import project_folder, use_paths_of
 from leyden.config.build import build_data, build_model
-from leyden.config.explain import did_you_mean, full_keys
+from leyden.config.explain import full_keys
 from leyden.config.targets import trusted_packages, trusted_project
 from leyden.config.values import value_of
-from leyden.config.words import checked_words
+from leyden.config.words import checked_loader, checked_words
 from leyden.errors import UserError
+from leyden.nearest import did_you_mean
 from leyden.runs.checkpoint import load_weights
 from leyden.runs.folder import RunFolder
 from leyden.training import TensorDataModule
@@ -94,7 +95,7 @@ def _composed_group(run: RunFolder, group: str, option: str) -> DictConfig:
     if not (configs / group).is_dir():
         raise UserError(f"{group}={option}: {group} is no group with options, but holds keys: set one of them")
     words = checked_words([*run.overrides(without=[group]), f"{group}={option}"], configs)
-    with initialize_config_dir(str(configs), version_base="1.3"):
+    with checked_loader(), initialize_config_dir(str(configs), version_base="1.3"):
         composed = OmegaConf.to_container(compose("train", overrides=words)[group])
         chosen: DictConfig = OmegaConf.create(composed)  # type: ignore[assignment]
         return chosen

@@ -7,11 +7,11 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from leyden.config.explain import did_you_mean
 from leyden.config.hints import Made, expected, fits, hint_of
 from leyden.config.origin import Origin
 from leyden.config.targets import allowed_target
 from leyden.errors import UserError
+from leyden.nearest import did_you_mean
 
 BUILT = ("data", "model", "optimizer", "scheduler", "trainer")
 BUILT_EACH = ("callbacks", "logger")

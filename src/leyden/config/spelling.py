@@ -4,9 +4,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from leyden.config.explain import joined, or_such
 from leyden.config.mistakes import Mistake
-from leyden.config.nearest import nearest
+from leyden.nearest import joined, nearest, or_such
 
 FLAGS = (
     *("--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--resolve", "--package", "-p", "--run", "-r"),

@@ -6,6 +6,7 @@ seen in the config that it is to change: `CheckedLoader` looks between the two s
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +23,18 @@ from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, Node, OmegaConf
 
-from leyden.config.explain import explain, full_keys, joined, or_such
+from leyden.config.explain import explain, full_keys
 from leyden.config.kinds import misfit, node_at
 from leyden.config.mistakes import Mistake, WordsError
-from leyden.config.nearest import nearest
 from leyden.config.spelling import flags_apart, spelt
 from leyden.errors import UserError
+from leyden.nearest import joined, nearest, or_such
 
 ELSEWHERE = ("resume",)  # keys that are in no config
 
 
 def checked_words(words: Sequence[str], configs: Path) -> list[str]:
     """The words in an order that Hydra understands: `-m`, overrides, other flags. Raises WordsError."""
-    use_checked_loader()
     meant, mistakes = spelt(words, configs)
     if mistakes:
         raise all_wrong(words, configs) or WordsError(mistakes)
@@ -53,12 +53,11 @@ def checked_words(words: Sequence[str], configs: Path) -> list[str]:
 
 def all_wrong(words: Sequence[str], configs: Path) -> WordsError | None:
     """All that can be seen without running anything."""
-    use_checked_loader()
     meant, mistakes = spelt(words, configs)
     overrides, flags = flags_apart(meant)
     mode = RunMode.MULTIRUN if {"-m", "--multirun"} & set(meant) else RunMode.RUN
     if not any(flag.startswith(("--config", "-cd", "-cn", "-cp")) for flag in flags):
-        with initialize_config_dir(str(configs), version_base="1.3"):
+        with checked_loader(), initialize_config_dir(str(configs), version_base="1.3"):
             try:
                 GlobalHydra.instance().config_loader().load_configuration("train", overrides, mode)
             except WordsError as error:
@@ -66,9 +65,15 @@ def all_wrong(words: Sequence[str], configs: Path) -> WordsError | None:
     return WordsError(mistakes) if mistakes else None
 
 
-def use_checked_loader() -> None:
-    """Let Hydra compose with it, from here on. Hydra has no other place where a loader could be named."""
-    hydra._internal.hydra.ConfigLoaderImpl = CheckedLoader  # type: ignore[attr-defined]
+@contextmanager
+def checked_loader() -> Iterator[None]:
+    """Let what is made of Hydra meanwhile compose with it. Hydra has no other place where a loader could be named."""
+    module: Any = hydra._internal.hydra
+    before, module.ConfigLoaderImpl = module.ConfigLoaderImpl, CheckedLoader
+    try:
+        yield
+    finally:
+        module.ConfigLoaderImpl = before
 
 
 class CheckedLoader(ConfigLoaderImpl):

@@ -4,10 +4,19 @@ A factory with an argument `total_steps` (these, or torch's OneCycleLR) is given
 stepped with each of them; any other scheduler of torch.optim is stepped once an epoch.
 """
 
+import inspect
 import math
+from collections.abc import Callable
+from typing import Any
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
+
+
+def is_told_steps(make_scheduler: Callable[..., Any]) -> bool | None:
+    """Whether the factory waits for `total_steps`; None for one that has no such argument."""
+    total_steps = inspect.signature(make_scheduler).parameters.get("total_steps")
+    return None if total_steps is None else total_steps.default in (inspect.Parameter.empty, None)
 
 
 def linear(optimizer: Optimizer, total_steps: int, warmup: float = 0.0) -> LambdaLR:

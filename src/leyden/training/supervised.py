@@ -16,6 +16,7 @@ from torchmetrics import Metric
 from leyden.errors import UserError
 from leyden.training.callbacks.hooks import PER_STEP
 from leyden.training.metrics import EpochMetrics
+from leyden.training.schedulers import is_told_steps
 
 OptimizerFactory = Callable[..., Optimizer]  # of the parameters
 SchedulerFactory = Callable[..., Any]
@@ -114,12 +115,11 @@ class SupervisedModule(LightningModule):
         optimizer = self.make_optimizer(trained, **({"fused": True} if self._can_be_fused(trained) else {}))
         if self.make_scheduler is None:
             return optimizer
-        total_steps = inspect.signature(self.make_scheduler).parameters.get("total_steps")
-        if total_steps is not None:
-            given = total_steps.default not in (inspect.Parameter.empty, None)
-            arguments = {} if given else {"total_steps": self.total_steps()}
+        told = is_told_steps(self.make_scheduler)
+        if told is not None:
+            arguments = {"total_steps": self.total_steps()} if told else {}
             scheduler = self.make_scheduler(optimizer, **arguments)
-            if given and isinstance(scheduler, OneCycleLR) and scheduler.total_steps < (steps := self.total_steps()):
+            if not told and isinstance(scheduler, OneCycleLR) and scheduler.total_steps < (steps := self.total_steps()):
                 raise UserError(
                     f"scheduler.total_steps={scheduler.total_steps}: the training takes {steps} steps, and OneCycleLR "
                     "refuses one more than it was told; leave total_steps out, and it is told"

@@ -1,7 +1,6 @@
 """Whether every experiment of the project would begin to train, with each choice that one can make over it."""
 
 import copy
-import inspect
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,15 +14,17 @@ from rich.text import Text
 
 from leyden.config.app import project_folder, use_paths_of
 from leyden.config.build import build_data, build_initial, build_trainer, lacks_gpu, seed_all
-from leyden.config.explain import did_you_mean, explain
+from leyden.config.explain import explain
 from leyden.config.origin import Origin
 from leyden.config.signatures import problems
-from leyden.config.words import use_checked_loader
+from leyden.config.words import checked_loader
 from leyden.errors import UserError
+from leyden.nearest import did_you_mean
 from leyden.terminal import show
 from leyden.training import SupervisedModule, TensorDataModule
 from leyden.training.agreement import disagreements, unlogged
 from leyden.training.callbacks import Progress
+from leyden.training.schedulers import is_told_steps
 from leyden.verbs import quiet  # noqa: F401
 from leyden.verbs.train import build_callbacks, built_loggers, guards
 
@@ -51,8 +52,11 @@ def check(*, experiment: str | None = None, steps: int = 0) -> None:
         raise UserError(f"experiment={experiment}: no such option{did_you_mean(experiment, names)}")
     use_paths_of(project)
     findings: list[Finding] = []
-    use_checked_loader()
-    with initialize_config_dir(str(configs.resolve()), version_base="1.3"), tempfile.TemporaryDirectory() as folder:
+    with (
+        checked_loader(),
+        initialize_config_dir(str(configs.resolve()), version_base="1.3"),
+        tempfile.TemporaryDirectory() as folder,
+    ):
         for name in [*names, None] if experiment is None else [experiment]:
             findings += Look(configs, Path(folder), steps, name).all()
     console = Console()
@@ -204,9 +208,7 @@ def _make_optimizer(model: SupervisedModule) -> None:
     """Raises UserError for values that optimizer or scheduler refuse."""
     optimizer = model.make_optimizer([parameter for parameter in model.parameters() if parameter.requires_grad])
     if model.make_scheduler is not None:
-        asked = inspect.signature(model.make_scheduler).parameters.get("total_steps")
-        asks = asked is not None and asked.default in (asked.empty, None)
-        model.make_scheduler(optimizer, **({"total_steps": 1000} if asks else {}))
+        model.make_scheduler(optimizer, **({"total_steps": 1000} if is_told_steps(model.make_scheduler) else {}))
 
 
 def _options(configs: Path, group: str) -> list[str]:

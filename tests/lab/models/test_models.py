@@ -104,3 +104,13 @@ def test_without_scales_batch_norm_learns_its_biases_alone() -> None:
     learnt = [name for name, weight in CifarCNN(norm_scales=False).groups.named_parameters() if weight.requires_grad]
     assert len(learnt) == 12
     assert sum(name.endswith("bias") for name in learnt) == 6
+
+
+def test_a_cifar_cnn_lays_images_in_memory_as_convolutions_like_them() -> None:
+    seen: list[bool] = []
+    model = CifarCNN()
+    model.whiten.register_forward_pre_hook(
+        lambda _, inputs: seen.append(inputs[0].is_contiguous(memory_format=torch.channels_last))
+    )
+    model(torch.zeros(4, 3, 32, 32))
+    assert seen == [True]

@@ -1,7 +1,8 @@
 import pytest
 
-from leyden.config.explain import did_you_mean, explain
+from leyden.config.explain import explain
 from leyden.errors import UserError
+from leyden.nearest import did_you_mean
 
 
 def test_the_nearest_name_is_proposed_and_none_where_none_is_near() -> None:

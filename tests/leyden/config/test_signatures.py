@@ -63,6 +63,7 @@ def test_no_shipped_experiment_is_blamed(experiment: str | None) -> None:
     assert found(*([f"experiment={experiment}"] if experiment else [])) == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("configs")
 @pytest.mark.parametrize("experiment", ["xor", "sine"])
 def test_no_combination_of_options_is_blamed(experiment: str) -> None:

@@ -11,8 +11,8 @@ from errors import random_words, survives, vocabulary
 
 from leyden.config.app import use_paths_of
 from leyden.config.mistakes import in_shell
-from leyden.config.nearest import edits, nearest
 from leyden.config.words import all_wrong
+from leyden.nearest import edits, nearest
 from leyden.sweeps.jobs import as_hydra_spells
 
 NEW = "(a key that is meant to be new takes a plus sign: +{}=...)"

@@ -71,15 +71,10 @@ class PopulationData(LightningDataModule):
         prints = [data.fingerprint() for data in self.sets.values()]
         return prints[0] if len(prints) == 1 else hashlib.sha256(" ".join(prints).encode()).hexdigest()
 
-    @property
-    def batch_size(self) -> int:
-        """Samples of each member in a step."""
-        return self.of(0).batch_size
-
     def train_dataloader(self) -> PopulationLoader:
         trainer: Any = self.trainer
         overfitting = trainer is not None and trainer.overfit_batches > 0
-        return self._loader("train", self.batch_size, shuffle=not overfitting)
+        return self._loader("train", self.of(0).batch_size, shuffle=not overfitting)
 
     def val_dataloader(self) -> PopulationLoader:
         return self._loader("val", self.of(0).eval_batch_size, shuffle=False)

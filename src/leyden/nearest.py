@@ -1,6 +1,6 @@
-"""Which of the names that there are was probably meant."""
+"""Which of the names that there are was probably meant, and how that is said."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 # What the same thing is called elsewhere, and what it is called here.
 SYNONYMS = {
@@ -48,6 +48,20 @@ def nearest(name: str, candidates: Iterable[str], most: int = 3) -> list[str]:
     scores = {candidate: score for candidate in candidates if (score := _score(name, candidate)) is not None}
     near = [each for each in scores if scores[each] <= min(scores.values()) + 0.8]  # the others are only in the way
     return sorted(near, key=scores.__getitem__)[:most]
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """The names that are near, best first, as the end of a sentence; nothing where none is."""
+    return or_such(nearest(name, candidates))
+
+
+def or_such(names: Sequence[str]) -> str:
+    return f", did you mean {joined(names, 'or')}?" if names else ""
+
+
+def joined(names: Sequence[str], word: str = "and") -> str:
+    *most, last = names
+    return f"{', '.join(most)} {word} {last}" if most else last
 
 
 def edits(one: str, other: str, most: float) -> float:
