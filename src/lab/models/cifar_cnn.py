@@ -66,7 +66,7 @@ class CifarCNN(SupervisedModule):
 
     def logits(self, images: Tensor) -> Tensor:
         whitened = self.whiten(images.contiguous(memory_format=torch.channels_last))  # as its filters lie
-        features = self.groups(whitened if self.whiten_learns else whitened.detach()).amax((2, 3))
+        features = self.groups(whitened if self.whiten_learns else whitened.detach()).flatten(2).max(2).values
         logits: Tensor = self.head(features) / 9  # small at first, so that the head learns no faster than what feeds it
         return logits
 

@@ -114,3 +114,21 @@ def test_a_cifar_cnn_lays_images_in_memory_as_convolutions_like_them() -> None:
     )
     model(torch.zeros(4, 3, 32, 32))
     assert seen == [True]
+
+
+@pytest.mark.slow
+def test_compiled_in_half_precision_the_gradients_are_those_of_the_plain_network() -> None:
+    """The gradient of `amax`, which the network ended with, is 0 / 0 there: no feature is found at its maximum."""
+    images, labels = torch.randn(16, 3, 32, 32), torch.arange(16) % 10
+    gradients = []
+    for compiled in (False, True):
+        torch.manual_seed(0)
+        model = CifarCNN(widths=(8, 8, 8), norm_scales=False)
+        model.whiten.fit(images)
+        if compiled:
+            model.compile()
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = model.loss(model(images), labels)
+        loss.backward()
+        gradients.append(torch.cat([weight.grad.flatten() for weight in model.parameters() if weight.grad is not None]))
+    assert (gradients[0] - gradients[1]).norm() < 0.05 * gradients[0].norm()
