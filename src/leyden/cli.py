@@ -122,7 +122,7 @@ def train_task(config: "DictConfig") -> float | None:
         if in_sweep():
             raise  # the other jobs go on
         run.discard_if_not_begun()
-        _fail(error)
+        _fail(error, fold=not config.get("full_traceback"))
 
 
 def _overview() -> str:
@@ -133,12 +133,16 @@ def _overview() -> str:
     )
 
 
-def _fail(error: Exception) -> NoReturn:
+def _fail(error: Exception, fold: bool = False) -> NoReturn:
     from leyden.config.explain import explain
 
     line = explain(error)
-    if line is None:
-        traceback.print_exception(error)
-    else:
+    if line is not None:
         print(f"error: {line}", file=sys.stderr)
+    elif fold:
+        from leyden.faults import folded
+
+        print(folded(error), end="", file=sys.stderr)
+    else:
+        traceback.print_exception(error)
     sys.exit(1)

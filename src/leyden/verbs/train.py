@@ -1,8 +1,9 @@
 """Train a model, test its best checkpoint, and leave all of it in the run folder."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
@@ -22,6 +23,7 @@ from leyden.config.explain import explain
 from leyden.config.origin import Origin
 from leyden.config.signatures import check_signatures
 from leyden.errors import UserError
+from leyden.faults import asked_for, batch_at, is_out_of_memory
 from leyden.runs.checkpoint import load_weights
 from leyden.runs.folder import RunFolder
 from leyden.runs.processes import is_first_process
@@ -63,11 +65,12 @@ def train(config: DictConfig, resumed: Resumed | None = None) -> float | None:
                 if is_first_process():
                     say_interrupted(line)
             raise
-        except (NonFiniteError, OSError) as error:
-            told = UserError(said_of(error, run))
-            record.stopped(error, str(told))
-            raise told from error
         except BaseException as error:
+            if told := said_of(error, run, config):
+                record.stopped(error, told)
+                raise UserError(told) from error
+            if (batch := batch_at(error)) is not None:
+                error.add_note(f"{config.model._target_} had a batch of {config.data._target_}: {shapes_in(batch)}")
             record.stopped(error, explain(error) or f"{type(error).__name__}: {error}".splitlines()[0])
             raise
     if is_first_process():
@@ -178,11 +181,26 @@ def guards(config: DictConfig, model: LightningModule) -> list[Guard]:
     return [GuardMembers(folder, config.seed) if isinstance(model, Population) else Guard(folder)]
 
 
-def said_of(error: NonFiniteError | OSError, run: RunFolder) -> str:
-    """What went wrong with the numbers or the disk of a training, and what can be done now."""
+def said_of(error: BaseException, run: RunFolder, config: DictConfig) -> str | None:
+    """What went wrong with the numbers, the memory or the disk of a training, and what can be done now; None where it
+    was something else."""
+    if is_out_of_memory(error):
+        held = f"data.batch_size={config.data.get('batch_size')} and trainer.precision={config.trainer.precision}"
+        return (
+            f"too little memory{asked_for(error)} with {held}: try a smaller batch_size (with "
+            "trainer.accumulate_grad_batches as many samples still make a step), or trainer.precision=bf16-mixed"
+        )
+    if not isinstance(error, NonFiniteError | OSError):
+        return None
     if not run.path.is_dir():
         return f"{run} is gone: its training was stopped, and writes nothing more"
     if isinstance(error, NonFiniteError):
         return f"{error}; leyden replay {run} trains that step again, guard=off trains on"
     kept = (run.checkpoints / "last.ckpt").is_file()
     return f"{run}: {error}; python train.py resume={run} goes on" if kept else str(error)
+
+
+def shapes_in(batch: Any) -> str:
+    """Of the tensors of a batch: `[4, 2], [4, 1]`."""
+    parts = batch.values() if isinstance(batch, Mapping) else [batch] if isinstance(batch, torch.Tensor) else batch
+    return ", ".join(str(list(part.shape)) for part in parts if isinstance(part, torch.Tensor))
