@@ -12,6 +12,7 @@ logging.captureWarnings(True)
 warnings.filterwarnings("ignore", message=r".*LeafSpec.* is deprecated")
 warnings.filterwarnings("ignore", message=r"The number of training batches .* is smaller than the logging interval")
 warnings.filterwarnings("ignore", message=r"Checkpoint directory .* exists and is not empty")
+warnings.filterwarnings("ignore", message=r"GPU available but not used")  # said where training begins
 warnings.filterwarnings("ignore", message=r"The `srun` command is available on your system but is not used")
 warnings.filterwarnings("ignore", message=r"Total length of `TensorLoader` across ranks is zero")  # an empty split
 

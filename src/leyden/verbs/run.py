@@ -98,6 +98,8 @@ class Run(Callback):
             each = f"{type(pl_module.model).__name__} ({count // len(pl_module):,} parameters each)"
             said = f"{len(pl_module):,} x {each}"
         where = f"{trainer.world_size} x {trainer.strategy.root_device.type}"
+        if trainer.strategy.root_device.type == "cpu" and torch.accelerator.is_available():
+            where += " (a GPU is there: trainer=gpu)"
         going_on = f" from step {trainer.global_step:,} on" if self.resumed else ""
         log.info(f"{self.config.name}: training {said} on {where}{going_on}, in {self.folder}")
         if not trainer.fast_dev_run and (trainer.check_val_every_n_epoch or 1) > (trainer.max_epochs or 1) > 0:  # type: ignore[attr-defined]

@@ -185,10 +185,11 @@ def said_of(error: BaseException, run: RunFolder, config: DictConfig) -> str | N
     """What went wrong with the numbers, the memory or the disk of a training, and what can be done now; None where it
     was something else."""
     if is_out_of_memory(error):
-        held = f"data.batch_size={config.data.get('batch_size')} and trainer.precision={config.trainer.precision}"
+        precision = str(config.trainer.precision)
         return (
-            f"too little memory{asked_for(error)} with {held}: try a smaller batch_size (with "
-            "trainer.accumulate_grad_batches as many samples still make a step), or trainer.precision=bf16-mixed"
+            f"too little memory{asked_for(error)} with data.batch_size={config.data.get('batch_size')} and "
+            f"trainer.precision={precision}: try a smaller batch_size (with trainer.accumulate_grad_batches as many "
+            f"samples still make a step){', or trainer.precision=bf16-mixed' if '32' in precision else ''}"
         )
     if not isinstance(error, NonFiniteError | OSError):
         return None
