@@ -83,6 +83,21 @@ class CheckedLoader(ConfigLoaderImpl):
     """
 
     _found: tuple[list[str], WordsError] | None = None
+    _listed: CachingConfigRepository | None = None
+
+    def get_group_options(
+        self,
+        group_name: str,
+        results_filter: ObjectType | None = ObjectType.CONFIG,
+        config_name: str | None = None,
+        overrides: list[str] | None = None,
+    ) -> list[str]:
+        """`--help` asks for those of every group, and Hydra would copy all that it knows for each."""
+        if config_name or overrides:
+            return super().get_group_options(group_name, results_filter, config_name, overrides)
+        if self._listed is None:
+            _, self._listed = super()._parse_overrides_and_create_caching_repo(None, [])
+        return self._listed.get_group_options(group_name, results_filter)
 
     def load_configuration(
         self,
