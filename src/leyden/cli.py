@@ -60,11 +60,10 @@ def _train(words: Sequence[str], project: Path | None) -> None:
         try:
             _train_or_go_on(words, given, project)
         except WordsError as error:
-            if any(word in MULTIRUN for word in words):
-                from leyden.sweeps.jobs import as_hydra_spells
+            from leyden.sweeps.jobs import as_hydra_spells
 
-                words = [as_hydra_spells(word) for word in words]
-            raise error.with_command("leyden train" if project is None else "python train.py", words) from error
+            spelt = as_hydra_spells if any(word in MULTIRUN for word in words) else str
+            raise error.with_command("leyden train" if project is None else "python train.py", words, spelt) from error
 
 
 def _train_or_go_on(words: Sequence[str], given: Mapping[str, str], project: Path | None) -> None:

@@ -1,7 +1,7 @@
 """What is wrong with the words of a command, and the command that was probably meant."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from leyden.errors import UserError
@@ -23,10 +23,13 @@ class WordsError(UserError):
         self.mistakes = list(mistakes)
         super().__init__("; ".join(dict.fromkeys(mistake.what for mistake in mistakes)))
 
-    def with_command(self, program: str, words: Sequence[str]) -> UserError:
-        """The same, and the command to paste: `words` as they were probably meant."""
-        corrected = self.corrected(words)
-        return UserError(f"{self}; try: {program} {in_shell(corrected)}" if corrected else str(self))
+    def with_command(self, program: str, words: Sequence[str], spelt: Callable[[str], str] = str) -> UserError:
+        """The same, and the command to paste: `words` as they were probably meant. `spelt` is how Hydra got a word."""
+        typed = {spelt(word): word for word in words}
+        corrected = self.corrected(list(map(spelt, words)))
+        if not corrected:
+            return UserError(str(self))
+        return UserError(f"{self}; try: {program} {in_shell([typed.get(word, word) for word in corrected])}")
 
     def corrected(self, words: Sequence[str]) -> list[str] | None:
         """The words as they were probably meant; None where that is not known of all."""

@@ -152,6 +152,14 @@ def test_what_is_right_is_left_alone(words: str) -> None:
     assert all_wrong(shlex.split(words), CONFIGS) is None
 
 
+def test_a_search_space_is_proposed_as_it_was_typed() -> None:
+    words = ["-m", "experiment=sinee", "optimizer.lr=interval(1e-4,1e-1,log)"]
+    wrong = all_wrong(list(map(as_hydra_spells, words)), CONFIGS)
+    assert wrong is not None
+    said = str(wrong.with_command("train", words, as_hydra_spells))
+    assert said.endswith("; try: train -m experiment=sine 'optimizer.lr=interval(1e-4,1e-1,log)'")
+
+
 def test_an_option_and_a_key_of_ones_own_are_proposed(tmp_path: Path) -> None:
     shutil.copytree(CONFIGS, tmp_path / "configs")
     (tmp_path / "configs" / "model" / "wide_net.yaml").write_text("_target_: lab.Wide\nwidth_of_all: 64\n")
