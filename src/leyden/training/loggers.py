@@ -30,12 +30,14 @@ class TensorBoardLogger(LightningTensorBoardLogger):
     """Lightning's, with events in `save_dir` itself, no `hparams.yaml`, and real metrics in the HPARAMS tab.
 
     Lightning writes hyper-parameters with a metric `hp_metric` of -1. Here they are written once, when they are first
-    known, without naming metrics: TensorBoard then shows every scalar of the run beside them.
+    known, without naming metrics: TensorBoard then shows every scalar of the run beside them. That a run has succeeded
+    is written at the end of its training; of one that has failed, and may go on, nothing is: its status is unknown.
     """
 
     def __init__(self, save_dir: str | os.PathLike[str]) -> None:
         super().__init__(str(save_dir), name="", version="", default_hp_metric=False)
         self._wrote_hyperparams = False
+        self._ended: Summary | None = None  # to be written
         self._next_save = 0.0
 
     @rank_zero_only
@@ -51,9 +53,8 @@ class TensorBoardLogger(LightningTensorBoardLogger):
     def log_hyperparams(self, params: Params, metrics: dict[str, Any] | None = None, step: int | None = None) -> None:
         if self._wrote_hyperparams:
             return
-        _, started, ended = hparams(_flat(params), {})  # type: ignore[no-untyped-call]
+        _, started, self._ended = hparams(_flat(params), {})  # type: ignore[no-untyped-call]
         self.experiment._get_file_writer().add_summary(started)
-        self.experiment._get_file_writer().add_summary(ended)
         self._wrote_hyperparams = True
 
     @rank_zero_only
@@ -78,8 +79,12 @@ class TensorBoardLogger(LightningTensorBoardLogger):
     @rank_zero_only
     def finalize(self, status: str) -> None:
         """Keeps the file open, so that the test after a training writes into the same one, until `close`."""
-        if self._experiment is not None:
-            self.experiment.flush()
+        if self._experiment is None:
+            return
+        if status == "success" and self._ended is not None:
+            self.experiment._get_file_writer().add_summary(self._ended)
+            self._ended = None
+        self.experiment.flush()
 
     def close(self) -> None:
         if self._experiment is not None:

@@ -54,13 +54,14 @@ def test_a_second_logger_continues_the_table_of_the_first(tmp_path: Path) -> Non
 def served(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The address of a real TensorBoard over two runs."""
     logs = tmp_path_factory.mktemp("logs")
-    for rate, loss in ((0.1, 0.5), (0.01, 0.75)):
+    for rate, loss, status in ((0.1, 0.5, "success"), (0.01, 0.75, "failed")):
         logger = TensorBoardLogger(logs / "xor" / f"rate_{rate}")
         logger.log_hyperparams({"optimizer": {"lr": rate}, "model": {"_target_": "lab.models.SimpleNet"}})
         logger.log_hyperparams({"hidden": 4})  # as Lightning calls it again, with the module's own
         logger.log_metrics({"val/loss": 1.0}, step=0)
         logger.log_metrics({"val/loss": loss}, step=1)
-        logger.finalize("success")
+        logger.finalize(status)
+        logger.finalize(status)  # once more, after the test
     board = program.TensorBoard()
     board.configure(argv=["", "--logdir", str(logs), "--port", "0", "--load_fast", "false"])
     return board.launch()
@@ -93,3 +94,5 @@ def test_the_hparams_tab_shows_the_real_metric_beside_the_hyperparameters(served
         for group in groups
     }
     assert shown == {0.1: {"val/loss": 0.5}, 0.01: {"val/loss": 0.75}}
+    statuses = {group["hparams"]["optimizer.lr"]: group["sessions"][0]["status"] for group in groups}
+    assert statuses == {0.1: "STATUS_SUCCESS", 0.01: "STATUS_UNKNOWN"}
