@@ -1,9 +1,11 @@
 """`leyden check`, on the project as it is and on copies with a mistake in them."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import EXPERIMENTS, PROJECT, command, leyden
 
 NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
@@ -90,3 +92,13 @@ def test_data_that_does_not_fit_is_told(project: Path) -> None:
 
 def test_an_experiment_that_is_not_there() -> None:
     assert leyden("check", "experiment=xorr").stderr == "error: experiment=xorr: no such option, did you mean xor?\n"
+
+
+def test_hooks_need_no_network_and_look_where_something_can_break() -> None:
+    (repository,) = yaml.safe_load((PROJECT / ".pre-commit-config.yaml").read_text())["repos"]
+    format_, style, check = repository["hooks"]
+    assert (repository["repo"], {hook["language"] for hook in repository["hooks"]}) == ("local", {"system"})
+    assert (format_["entry"], style["entry"]) == ("ruff format --force-exclude", "ruff check --force-exclude")
+    assert check["entry"] == "leyden check"
+    names = ["configs/train.yaml", "src/lab/models/mlp.py", "README.md", "tests/src/test.py"]
+    assert [name for name in names if re.search(check["files"], name)] == names[:2]
