@@ -25,6 +25,10 @@ def project_folder(start: Path) -> Path:
     raise UserError(f"{start}: no configs/train.yaml here or in a folder above; call leyden inside a project")
 
 
+def options_of(configs: Path, group: str) -> list[str]:
+    return sorted(file.stem for file in (configs / group).glob("*.yaml"))
+
+
 def use_paths_of(project: Path) -> None:
     """Let `${project:logs}` in the configs mean that folder of the project, wherever the command was typed."""
     project = project.resolve()

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import torch
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
@@ -19,6 +18,9 @@ from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from omegaconf import DictConfig, OmegaConf
 
+from leyden.config.devices import absent_devices
+from leyden.config.origin import Origin
+from leyden.config.signatures import refuse
 from leyden.config.targets import check_targets
 from leyden.errors import UserError
 from leyden.runs.checkpoint import check_hyperparameters, init_weights
@@ -149,19 +151,9 @@ def build_again(config: DictConfig, key: str) -> Any:
     return get_object(values.pop("_target_"))(**values)
 
 
-def lacks_gpu(config: DictConfig) -> bool:
-    """Whether the trainer asks for a GPU and torch finds none."""
-    asked = config.trainer.accelerator in ("gpu", "cuda")
-    return asked and not (torch.cuda.is_available() or torch.backends.mps.is_available())
-
-
 def build_trainer(config: DictConfig, **arguments: Any) -> Trainer:
     """The trainer, with further arguments of our own. Raises UserError where the machine has not what it asks for."""
-    if lacks_gpu(config):
-        raise UserError(
-            f"trainer.accelerator={config.trainer.accelerator}: torch finds no GPU on this machine; "
-            "choose trainer=cpu, or trainer=auto for whatever there is"
-        )
+    refuse(absent_devices(config, Origin(())))
     if os.environ.get("SLURM_NTASKS") == "1" and not TorchElasticEnvironment.detect():
         # Lightning takes any process of SLURM's for one of many; of one task, it has to start the others itself.
         arguments = {"plugins": LightningEnvironment()} | arguments

@@ -57,6 +57,12 @@ class Origin:
                 return f"{shown}:{node.start_mark.line + 1}"
         return ""
 
+    @property
+    def text(self) -> str:
+        """All that could be composed: the words, and every file of the folders, chosen or not."""
+        files = (file for folder in self.folders for file in sorted(folder.rglob("*.yaml")))
+        return "\n".join([*self.words, *(file.read_text() for file in files)])
+
     def _is_group(self, key: str) -> bool:
         return any((folder / key).is_dir() for folder in self.folders)
 

@@ -7,9 +7,11 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from leyden.config.explain import full_keys
 from leyden.config.hints import Made, expected, fits, hint_of
 from leyden.config.origin import Origin
 from leyden.config.targets import allowed_target
+from leyden.config.unread import BY_THE_ENGINE, referred_to, unread
 from leyden.errors import UserError
 from leyden.nearest import did_you_mean
 
@@ -20,12 +22,6 @@ GIVEN_LATER = ("total_steps",)
 OF_HYDRA = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
 MISSING = "???"
 FEW = 12  # arguments, which are then all named
-
-
-def check_signatures(config: DictConfig, origin: Origin) -> None:
-    """Raises UserError with all that is wrong with the arguments of the config's `_target_`s."""
-    if found := problems(config, origin):
-        raise UserError("; ".join(map(str, found)))
 
 
 @dataclass(frozen=True)
@@ -42,14 +38,22 @@ class Problem:
         return f"{self.key}{self.value}{place}: {self.reason}"
 
 
+def refuse(found: Sequence[Problem]) -> None:
+    """Raises UserError with all of them, if there are any."""
+    if found:
+        raise UserError("; ".join(map(str, found)))
+
+
 def problems(config: DictConfig, origin: Origin) -> list[Problem]:
-    """A line for each argument that a `_target_` does not take, needs, or takes of another kind."""
+    """Each argument that a `_target_` does not take, needs, or takes of another kind; each key that nothing reads."""
     check = _Check(list(config.get("targets") or []), origin)
     for key, values in _parts(config):
         if not isinstance(values, dict) or "_target_" not in values:
             check.say(key, "has no _target_ that says what to build")
         else:
             check.made_of(key, values)
+    if origin.folders:  # a run that goes on was asked when it began
+        check.unread(config)
     return check.found
 
 
@@ -110,6 +114,7 @@ class _Check:
     def __init__(self, packages: Sequence[str], origin: Origin) -> None:
         self.packages, self.origin = packages, origin
         self.found: list[Problem] = []
+        self.taken: list[str] = []  # keys of all arguments that there are
 
     def say(self, key: str, reason: str, value: str = "", where: str = "") -> None:
         self.found.append(Problem(key, value, self.origin.of(where or key), reason))
@@ -136,12 +141,23 @@ class _Check:
         if values.get("_recursive_", True):
             given = {each: self.value(f"{key}.{each}", value) for each, value in given.items()}
         if callable(target) and (arguments := Arguments.of(target)):
+            self.taken += [f"{key}.{each}" for each in arguments.named]
             for each, value in given.items():
                 self.argument(key, each, value, arguments, name)
             self.missing(
                 key, {*given, *arguments.in_order[: len(values.get("_args_") or ())]}, partial, arguments, name
             )
         return Made(target, partial)
+
+    def unread(self, config: DictConfig) -> None:
+        """Keys that nothing reads, once what is built was looked at."""
+        left = unread(config, {*BUILT, *BUILT_EACH, *BY_THE_ENGINE, *referred_to(self.origin.text)})
+        keys = full_keys(OmegaConf.to_container(config))
+        there = [key for key in keys if not any(f"{key}.".startswith(f"{each}.") for each in left)]
+        for key, value in left.items():
+            inner = [key, *(each for each in keys if each.startswith(f"{key}."))][-1]  # a word may set that alone
+            hint = did_you_mean(key, ["defaults", *there, *self.taken])
+            self.say(key, f"nothing reads it{hint}", "" if isinstance(value, dict) else f"={shown(value)}", inner)
 
     def argument(self, key: str, name: str, value: Any, arguments: Arguments, target: str) -> None:
         full = f"{key}.{name}"

@@ -19,9 +19,10 @@ from leyden.config.build import (
     build_trainer,
     seed_all,
 )
+from leyden.config.devices import absent_devices
 from leyden.config.explain import explain
 from leyden.config.origin import Origin
-from leyden.config.signatures import check_signatures
+from leyden.config.signatures import problems, refuse
 from leyden.errors import UserError
 from leyden.faults import asked_for, batch_at, is_out_of_memory
 from leyden.runs.checkpoint import load_weights
@@ -81,7 +82,8 @@ def train(config: DictConfig, resumed: Resumed | None = None) -> float | None:
 
 def _train(config: DictConfig, composed: DictConfig, record: Record, resumed: Resumed | None) -> None:
     run, checkpoint = record.run, resumed.checkpoint if resumed else None
-    check_signatures(config, Origin.of_this_job() if resumed is None else Origin.of_run(run, resumed.words))
+    origin = Origin.of_this_job() if resumed is None else Origin.of_run(run, resumed.words)
+    refuse([*problems(config, origin), *absent_devices(config, origin)])
     seed_all(config)
     torch.set_num_threads(config.threads or ALL_THREADS)
     data: LightningDataModule

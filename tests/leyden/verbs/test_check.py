@@ -1,9 +1,11 @@
 """`leyden check`, on the project as it is and on copies with a mistake in them."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import EXPERIMENTS, PROJECT, command, leyden
 
 NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
@@ -34,7 +36,7 @@ def test_all_that_is_shipped_is_without_fault(tiny_cifar: Path) -> None:
     assert " ".join(rows[1 + EXPERIMENTS.index("xor")]) == "xor ok 4 of 4 6 of 6 5 of 7 4 of 4 4 of 4"
     assert " ".join(rows[2 + len(EXPERIMENTS)]) == "(no experiment) ok 3 of 3 3 of 3 4 of 4"
     said = completed.stdout.splitlines()[3 + len(EXPERIMENTS) :]
-    assert said[0] == "skipped: trainer=ddp, trainer=gpu: no GPU"
+    assert said[0] == "skipped: trainer=ddp, trainer=gpu: torch finds no GPU on this machine"
     assert [line for line in said[1:] if not line.startswith("does not fit: cifar10")] == []
     steps = "cifar10_fast scheduler=onecycle, cifar10_fast scheduler=plateau, cifar10_fast scheduler=step"
     assert f"does not fit: {steps}: sets scheduler.warmup" in said
@@ -62,6 +64,9 @@ def test_data_that_is_not_there_is_no_fault(tmp_path: Path) -> None:
     ("monitor: {metric: val/acc}\n",
      "fault: bad: monitor.metric=val/acc: MLPRegressor logs no such metric in training (there are: train/loss, "
      "train/mse, val/loss, val/mse)"),
+    ("trainer: {max_epochs: 5}\nmax_epoch: 5\nmonitor: {patience: 3}\n",
+     "fault: bad: monitor.patience=3 (configs/experiment/bad.yaml:5): nothing reads it; max_epoch=5 "
+     "(configs/experiment/bad.yaml:4): nothing reads it, did you mean trainer.max_epochs?"),
     ("optimizer: {lr: -1}\n", "fault: bad: optimizer (torch.optim.SGD): Invalid learning rate: -1"),
 ])  # fmt: skip
 def test_a_fault_is_told_and_ends_with_status_1(text: str, said: str, project: Path) -> None:
@@ -87,3 +92,13 @@ def test_data_that_does_not_fit_is_told(project: Path) -> None:
 
 def test_an_experiment_that_is_not_there() -> None:
     assert leyden("check", "experiment=xorr").stderr == "error: experiment=xorr: no such option, did you mean xor?\n"
+
+
+def test_hooks_need_no_network_and_look_where_something_can_break() -> None:
+    (repository,) = yaml.safe_load((PROJECT / ".pre-commit-config.yaml").read_text())["repos"]
+    format_, style, check = repository["hooks"]
+    assert (repository["repo"], {hook["language"] for hook in repository["hooks"]}) == ("local", {"system"})
+    assert (format_["entry"], style["entry"]) == ("ruff format --force-exclude", "ruff check --force-exclude")
+    assert check["entry"] == "leyden check"
+    names = ["configs/train.yaml", "src/lab/models/mlp.py", "README.md", "tests/src/test.py"]
+    assert [name for name in names if re.search(check["files"], name)] == names[:2]
