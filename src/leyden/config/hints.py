@@ -85,12 +85,16 @@ def expected(hint: Any) -> str:
     """What the hint asks for, in a few words: `int or null`, `one of 'min', 'max'`, `list of int`."""
     hint, origin, parts = _taken_apart(hint)
     if origin in (Union, types.UnionType):
-        names = list(dict.fromkeys(expected(part) for part in parts if part is not type(None)))
+        others = [part for part in parts if part is not type(None) and get_origin(part) is not Literal]
+        literal = [f"one of {', '.join(map(repr, choices))}"] if (choices := choices_of(hint)) else []
+        names = [*literal, *dict.fromkeys(map(expected, others))]
         plain = [name for name in names if not name.endswith(MADE)]  # what can simply be typed
         return " or ".join([*(plain or names), *["null"] * (type(None) in parts)])
     if origin is Literal:
         return f"one of {', '.join(map(repr, parts))}"
     kind = origin or hint
+    if len(parts) == 2 and isinstance(kind, type) and issubclass(kind, collections.abc.Mapping):
+        return f"mapping of {expected(parts[0])} to {expected(parts[1])}"
     if kind is collections.abc.Callable:
         return f"callable{MADE}"
     if kind in SEQUENCES:
@@ -107,6 +111,14 @@ def expected(hint: Any) -> str:
         return "mapping"
     builtin = kind.__module__ == "builtins" or kind.__module__ == "collections.abc"
     return kind.__name__ if builtin else f"{kind.__name__}{MADE}"
+
+
+def choices_of(hint: Any) -> list[Any]:
+    """The values that its literals name."""
+    hint, origin, parts = _taken_apart(hint)
+    if origin is Literal:
+        return list(parts)
+    return [choice for part in parts for choice in choices_of(part)] if origin in (Union, types.UnionType) else []
 
 
 def _taken_apart(hint: Any) -> tuple[Any, Any, tuple[Any, ...]]:

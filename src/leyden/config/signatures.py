@@ -5,18 +5,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from leyden.config.explain import full_keys
-from leyden.config.hints import Made, expected, fits, hint_of
+from leyden.config.hints import Made, choices_of, expected, fits, hint_of
 from leyden.config.origin import Origin
 from leyden.config.targets import allowed_target
 from leyden.config.unread import BY_THE_ENGINE, referred_to, unread
 from leyden.errors import UserError
 from leyden.nearest import did_you_mean
 
-BUILT = ("data", "model", "optimizer", "scheduler", "trainer")
-BUILT_EACH = ("callbacks", "logger")
+BUILT: Mapping[str, type] = {
+    "data": LightningDataModule,
+    "model": LightningModule,
+    "optimizer": object,  # made when training begins, of parameters
+    "scheduler": object,
+    "trainer": Trainer,
+}
+BUILT_EACH: Mapping[str, type] = {"callbacks": Callback, "logger": Logger}
 FACTORIES = ("optimizer", "scheduler")  # their first argument is given when they are called
 GIVEN_LATER = ("total_steps",)
 OF_HYDRA = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
@@ -45,26 +53,28 @@ def refuse(found: Sequence[Problem]) -> None:
 
 
 def problems(config: DictConfig, origin: Origin) -> list[Problem]:
-    """Each argument that a `_target_` does not take, needs, or takes of another kind; each key that nothing reads."""
-    check = _Check(list(config.get("targets") or []), origin)
-    for key, values in _parts(config):
+    """Each argument that a `_target_` does not take, needs, or takes of another kind; each key of the engine's own that
+    is of another kind; each key that nothing reads."""
+    check = _Check([name for name in config.get("targets") or [] if isinstance(name, str)], origin)
+    check.own(config)
+    for key, values, kind in _parts(config):
         if not isinstance(values, dict) or "_target_" not in values:
             check.say(key, "has no _target_ that says what to build")
         else:
-            check.made_of(key, values)
+            check.made_of(key, values, kind)
     if origin.folders:  # a run that goes on was asked when it began
         check.unread(config)
     return check.found
 
 
-def _parts(config: DictConfig) -> Iterator[tuple[str, Any]]:
-    """What is built of the config, with its keys."""
-    for group in BUILT + BUILT_EACH:
+def _parts(config: DictConfig) -> Iterator[tuple[str, Any, type]]:
+    """What is built of the config, with its keys, and what it must be."""
+    for group, kind in {**BUILT, **BUILT_EACH}.items():
         values: Any = OmegaConf.to_container(config[group], resolve=True) if config.get(group) else None
         if group in BUILT_EACH and isinstance(values, dict):
-            yield from ((f"{group}.{name}", each) for name, each in values.items() if each is not None)
+            yield from ((f"{group}.{name}", each, kind) for name, each in values.items() if each is not None)
         elif values:
-            yield group, values
+            yield group, values, kind
 
 
 @dataclass(frozen=True)
@@ -117,7 +127,17 @@ class _Check:
         self.taken: list[str] = []  # keys of all arguments that there are
 
     def say(self, key: str, reason: str, value: str = "", where: str = "") -> None:
-        self.found.append(Problem(key, value, self.origin.of(where or key), reason))
+        place = self.origin.of(where or key)
+        if place.partition(",")[0] not in {each.key for each in self.found}:  # it only refers to what is told already
+            self.found.append(Problem(key, value, place, reason))
+
+    def own(self, config: DictConfig) -> None:
+        """Checks the keys that the engine reads itself."""
+        for key, hint in BY_THE_ENGINE.items():
+            value = OmegaConf.select(config, key, default=MISSING)
+            value = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+            if value != MISSING and not fits(value, hint):
+                self.unfit(key, value, hint)
 
     def value(self, key: str, value: Any) -> Any:
         """The value, with what a `_target_` in it will make in its place, once that is checked."""
@@ -129,14 +149,17 @@ class _Check:
             return self.made_of(key, value)
         return {name: self.value(f"{key}.{name}", each) for name, each in value.items()}
 
-    def made_of(self, key: str, values: Mapping[str, Any]) -> Made:
-        """Checks the call that `values` describe."""
+    def made_of(self, key: str, values: Mapping[str, Any], kind: type = object) -> Made:
+        """Checks the call that `values` describe, which must make a `kind`."""
         name, partial = str(values["_target_"]), bool(values.get("_partial_"))
         try:
             target = allowed_target(key, name, self.packages)
         except UserError as error:
             self.say(f"{key}._target_", str(error).partition(": ")[2], f"={name}")
             return Made(None, partial=False)
+        if isinstance(target, type) and not issubclass(target, kind):
+            self.say(f"{key}._target_", f"is no {kind.__name__}", f"={name}")
+            return Made(target, partial)
         given = {each: value for each, value in values.items() if each not in OF_HYDRA}
         if values.get("_recursive_", True):
             given = {each: self.value(f"{key}.{each}", value) for each, value in given.items()}
@@ -169,7 +192,11 @@ class _Check:
         elif value == MISSING:
             self.say(full, f"must be given: {expected(arguments.hint(name))}", "=???")
         elif not arguments.is_default(name, value) and not fits(value, hint := arguments.hint(name)):
-            self.say(full, f"must be {expected(hint)}", f"={shown(value)}")
+            self.unfit(full, value, hint)
+
+    def unfit(self, key: str, value: Any, hint: Any) -> None:
+        meant = did_you_mean(str(value), map(str, choices_of(hint)))
+        self.say(key, f"must be {expected(hint)}{meant}", f"={shown(value)}")
 
     def missing(self, key: str, given: set[str], partial: bool, arguments: Arguments, target: str) -> None:
         needed = arguments.needed

@@ -58,6 +58,15 @@ def disagreements(model: LightningModule, data: LightningDataModule) -> list[str
     return [said] if said else []
 
 
+def watched_in_vain(model: LightningModule, callbacks: Sequence[Callback], metric: str | None) -> list[str]:
+    """What to say of `monitor.metric`, and of each callback's `monitor`, that nobody logs while the model trains."""
+    watched = {name: f"{type(each).__name__}.monitor" for each in callbacks if (name := getattr(each, "monitor", None))}
+    if metric is not None:
+        watched[metric] = "monitor.metric"
+    said = {name: unlogged(model, callbacks, name) for name in watched}
+    return [f"{who}={name}: {said[name]}" for name, who in watched.items() if said[name]]
+
+
 def unlogged(model: LightningModule, callbacks: Sequence[Callback], metric: str) -> str | None:
     """What to say of a metric that nobody logs while the model trains; None where it is logged, or may be."""
     own = (type(callback).__module__.split(".")[0] for callback in callbacks)

@@ -16,7 +16,7 @@ from leyden.config.origin import Origin
 from leyden.config.signatures import problems, refuse
 from leyden.errors import UserError
 from leyden.training import SupervisedModule, TensorDataModule
-from leyden.training.agreement import disagreements, unlogged
+from leyden.training.agreement import disagreements, watched_in_vain
 from leyden.training.callbacks import Progress
 from leyden.training.schedulers import is_told_steps
 from leyden.verbs import quiet  # noqa: F401
@@ -139,9 +139,8 @@ class Look:
         if isinstance(model, SupervisedModule):
             _make_optimizer(model)
         callbacks, _ = build_callbacks(config, model, self.data)
-        metric = config.monitor.metric
-        if said := unlogged(model, callbacks, metric):
-            raise UserError(f"monitor.metric={metric}: {said}")
+        if said := watched_in_vain(model, callbacks, config.monitor.metric):
+            raise UserError("; ".join(said))
         once = {"fast_dev_run": self.steps} if self.steps and group in STEPPED and not self.absent else {}
         with built_loggers(config) as loggers:
             shown = {"logger": loggers or False, "default_root_dir": str(self.folder), "enable_progress_bar": False}

@@ -31,7 +31,7 @@ from leyden.runs.processes import is_first_process
 from leyden.runs.record import Record, answer, in_sweep, say_interrupted
 from leyden.signals import Stop, deaf, stop, told_to_stop
 from leyden.sweeps.trial import pruner_of
-from leyden.training.agreement import unlogged
+from leyden.training.agreement import watched_in_vain
 from leyden.training.callbacks import Best, BestCheckpoint, Guard, NonFiniteError, Prune
 from leyden.training.checkpoint_io import load_checkpoint
 from leyden.training.loggers import TensorBoardLogger
@@ -85,6 +85,8 @@ def _train(config: DictConfig, composed: DictConfig, record: Record, resumed: Re
     origin = Origin.of_this_job() if resumed is None else Origin.of_run(run, resumed.words)
     refuse([*problems(config, origin), *absent_devices(config, origin)])
     seed_all(config)
+    if config.threads is not None and config.threads < 1:
+        raise UserError(f"threads={config.threads}: must be 1 or more, or null for all there are")
     torch.set_num_threads(config.threads or ALL_THREADS)
     data: LightningDataModule
     model: LightningModule
@@ -96,9 +98,8 @@ def _train(config: DictConfig, composed: DictConfig, record: Record, resumed: Re
         load_weights(model, load_checkpoint(checkpoint), checkpoint)  # so that one that does not fit is refused now
     with built_loggers(config) as loggers:
         callbacks, best = build_callbacks(config, model, data)
-        metric = config.monitor.metric
-        if not in_sweep() and (said := unlogged(model, callbacks, metric)):  # a sweep asks for it after its first job
-            raise UserError(f"monitor.metric={metric}: {said}")
+        if not in_sweep() and (said := watched_in_vain(model, callbacks, config.monitor.metric)):
+            raise UserError("; ".join(said))  # a sweep asks after its first job
         pruning = [Prune(config.monitor.metric, report)] if (report := pruner_of(run)) else []
         follow = Run(config, record, resumed)
         trainer = build_trainer(
