@@ -69,7 +69,8 @@ def _train(words: Sequence[str], project: Path | None) -> None:
 
 def _train_or_go_on(words: Sequence[str], given: Mapping[str, str], project: Path | None) -> None:
     """`resume=`, `rerun=` and `join=` take their config from a run folder; all else is composed from configs/."""
-    from leyden.config.app import project_folder, run
+    from leyden.config.app import run
+    from leyden.project import project_folder
 
     project = (project or project_folder(Path.cwd())).resolve()
     sys.argv = [str(project / "train.py"), *words]  # what Lightning may start further processes with

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from leyden.config.app import project_folder, use_paths_of
+from leyden.config.app import use_paths_of
 from leyden.config.build import build_data, build_initial, build_trainer, lacks_gpu, seed_all
 from leyden.config.explain import explain
 from leyden.config.origin import Origin
@@ -20,6 +20,7 @@ from leyden.config.signatures import problems
 from leyden.config.words import checked_loader
 from leyden.errors import UserError
 from leyden.nearest import did_you_mean
+from leyden.project import project_folder
 from leyden.terminal import show
 from leyden.training import SupervisedModule, TensorDataModule
 from leyden.training.agreement import disagreements, unlogged
