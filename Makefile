@@ -5,7 +5,8 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-slow test-slurm test-browser bench check lint format lock tensorboard clean
+.PHONY: help setup train test test-slow test-slurm test-browser bench check lint format lock tensorboard \
+	completion clean
 
 help:            ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -50,6 +51,9 @@ lock: $(UV)      ## write requirements.lock anew from pyproject.toml (UPGRADE=--
 
 tensorboard: $(READY)  ## show the curves of all runs in a browser
 	$(BIN)/tensorboard --logdir logs
+
+completion: $(READY)  ## complete words at TAB: put the script where your shell (SHELL) looks for it
+	$(BIN)/leyden completion "$${SHELL##*/}" install=true
 
 clean:           ## remove the environment and all caches; never runs or data
 	rm -rf .venv .uv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache src/*.egg-info

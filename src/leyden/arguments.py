@@ -15,7 +15,7 @@ from leyden.errors import UserError
 
 @dataclass(frozen=True)
 class Key:
-    """A keyword argument: `kind` is its type hint, `default` what stands in the signature (None: it must be given)."""
+    """An argument: `kind` is its type hint, `default` what stands in the signature (None: it must be given)."""
 
     kind: str
     default: str | None
@@ -49,7 +49,7 @@ class Signature:
 
     verb: str
     documentation: str
-    words: list[str]
+    words: dict[str, Key]
     more_words: bool
     keys: dict[str, Key]
     overrides: bool
@@ -60,16 +60,18 @@ class Signature:
         source = (Path(__file__).parent / "verbs" / f"{verb}.py").read_text()
         functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef) and node.name == verb]
         arguments = functions[0].args
-        keys = {}
-        for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+
+        def key(argument: ast.arg, default: ast.expr | None) -> Key:
             hint = ast.unparse(argument.annotation) if argument.annotation else "str"
-            keys[argument.arg] = Key(hint, None if default is None else ast.unparse(default).strip("'"))
+            return Key(hint, None if default is None else ast.unparse(default).strip("'"))
+
+        keyword = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
         return cls(
             verb,
             ast.get_docstring(functions[0]) or "",
-            [argument.arg for argument in arguments.args],
+            {argument.arg: key(argument, None) for argument in arguments.args},
             arguments.vararg is not None,
-            keys,
+            {argument.arg: key(argument, default) for argument, default in keyword},
             arguments.kwarg is not None,
         )
 
@@ -93,6 +95,8 @@ class Signature:
         if len(words) < len(self.words) or (len(words) > len(self.words) and not self.more_words):
             wanted = " ".join(word.upper() for word in self.words) or "no word"
             raise UserError(f"leyden {self.verb} takes {wanted}, then KEY=VALUE; given: {' '.join(words) or 'nothing'}")
+        for (name, key), word in zip(self.words.items(), words, strict=False):
+            key.read(name, word)
         keywords = {}
         for name, text in pairs.items():
             if name in self.keys:

@@ -15,7 +15,8 @@ from leyden.signals import deaf, told_to_stop
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-VERBS = ("train", "evaluate", "predict", "export", "runs", "report", "diff", "replay", "check")
+VERBS = ("train", "evaluate", "predict", "export", "runs", "report", "diff", "replay", "check", "completion")
+COMPLETE = "_complete"  # an inner word: what the scripts of `leyden completion` ask
 MULTIRUN = ("-m", "--multirun", "hydra.mode=MULTIRUN")
 OTHER_CONFIGS = ("--config-", "-cn", "-cd", "-cp")
 
@@ -24,7 +25,11 @@ def main(arguments: Sequence[str] | None = None, project: Path | None = None) ->
     """Run a verb. Exits with status 1, and one line on standard error where the user can put right what is wrong."""
     verb, *words = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
-        if verb in ("-h", "--help"):
+        if verb == COMPLETE:
+            from leyden.completion.words import completions
+
+            sys.stdout.writelines(f"{word}\n" for word in completions(" ".join(words), VERBS))
+        elif verb in ("-h", "--help"):
             print(_overview())
         elif verb not in VERBS:
             from leyden.nearest import did_you_mean
@@ -68,7 +73,8 @@ def _train(words: Sequence[str], project: Path | None) -> None:
 
 def _train_or_go_on(words: Sequence[str], given: Mapping[str, str], project: Path | None) -> None:
     """`resume=`, `rerun=` and `join=` take their config from a run folder; all else is composed from configs/."""
-    from leyden.config.app import project_folder, run
+    from leyden.config.app import run
+    from leyden.project import project_folder
 
     project = (project or project_folder(Path.cwd())).resolve()
     sys.argv = [str(project / "train.py"), *words]  # what Lightning may start further processes with
@@ -126,7 +132,7 @@ def train_task(config: "DictConfig") -> float | None:
 
 def _overview() -> str:
     summaries = {verb: Signature.of(verb).documentation.splitlines()[0] for verb in VERBS}
-    lines = [f"  leyden {verb:10}{summary}" for verb, summary in summaries.items()]
+    lines = [f"  leyden {verb:12}{summary}" for verb, summary in summaries.items()]
     return "\n".join(
         ["leyden: every run is a folder, and every verb takes a run.", "", *lines, "", "leyden VERB --help says more."]
     )

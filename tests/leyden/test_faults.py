@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from conftest import train
 
-from leyden.config.app import project_folder
 from leyden.errors import UserError
 from leyden.faults import asked_for, folded, is_out_of_memory
+from leyden.project import project_folder
 
 OWN = """
 import torch

@@ -17,14 +17,6 @@ VERSION_BASE = "1.3"  # of Hydra's behaviour
 HOME = "LEYDEN_PROJECT"  # set where a sweep runs its own copy of a project: relative paths are still the project's
 
 
-def project_folder(start: Path) -> Path:
-    """The nearest folder, from `start` upwards, that holds `configs/train.yaml`. Raises UserError where none does."""
-    for folder in (start, *start.parents):
-        if (folder / "configs" / "train.yaml").is_file():
-            return folder
-    raise UserError(f"{start}: no configs/train.yaml here or in a folder above; call leyden inside a project")
-
-
 def options_of(configs: Path, group: str) -> list[str]:
     return sorted(file.stem for file in (configs / group).glob("*.yaml"))
 

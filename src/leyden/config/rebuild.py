@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 from lightning.pytorch import LightningDataModule, LightningModule
 from omegaconf import DictConfig, OmegaConf
 
-from leyden.config.app import project_folder, use_paths_of
+from leyden.config.app import use_paths_of
 from leyden.config.build import build_data, build_model
 from leyden.config.explain import full_keys
 from leyden.config.targets import trusted_packages, trusted_project
@@ -17,6 +17,7 @@ from leyden.config.values import value_of
 from leyden.config.words import checked_loader, checked_words
 from leyden.errors import UserError
 from leyden.nearest import did_you_mean
+from leyden.project import project_folder
 from leyden.runs.checkpoint import load_weights
 from leyden.runs.folder import RunFolder
 from leyden.training import TensorDataModule

@@ -10,8 +10,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from leyden.config.app import HOME, project_folder
+from leyden.config.app import HOME
 from leyden.errors import UserError
+from leyden.project import project_folder
 
 PACKAGES = ("leyden", "lightning", "torch", "torchmetrics", "torchvision")
 # Of these packages, classes that load or run code that their arguments name.

@@ -6,10 +6,11 @@ from pathlib import Path
 from hydra import initialize_config_dir
 from rich.console import Console
 
-from leyden.config.app import options_of, project_folder, use_paths_of
+from leyden.config.app import options_of, use_paths_of
 from leyden.config.words import checked_loader
 from leyden.errors import UserError
 from leyden.nearest import did_you_mean
+from leyden.project import project_folder
 from leyden.terminal import show
 from leyden.verbs.findings import FAULT, NONE, Finding, lines, table
 

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from leyden.config.app import project_folder
 from leyden.config.values import value_of
 from leyden.errors import UserError
+from leyden.project import project_folder
 from leyden.runs.results import results
 from leyden.runs.safe_yaml import load_plain
 from leyden.terminal import show

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from leyden.config.app import project_folder
 from leyden.errors import UserError
+from leyden.project import project_folder
 
 
 def test_the_project_is_found_from_any_folder_in_it(tmp_path: Path) -> None:
