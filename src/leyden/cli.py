@@ -42,6 +42,8 @@ def main(arguments: Sequence[str] | None = None, project: Path | None = None) ->
         else:
             positional, keywords = Signature.of(verb).bind(words)
             getattr(importlib.import_module(f"leyden.verbs.{verb}"), verb)(*positional, **keywords)
+    except BrokenPipeError:  # whoever reads what is printed has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
         _fail(error)
     except KeyboardInterrupt:

@@ -218,6 +218,7 @@ class RunFolder:
 def claim(path: Path) -> Path:
     """Make the folder and no other's: where it is taken, the first free of `path`-2, `path`-3 ..."""
     path, number = path.absolute(), 1  # `.` has no name that a number could be put behind
+    tries = 0
     while True:
         claimed = path if number == 1 else path.with_name(f"{path.name}-{number}")
         claimed.parent.mkdir(parents=True, exist_ok=True)
@@ -225,8 +226,10 @@ def claim(path: Path) -> Path:
             claimed.mkdir()
         except FileExistsError:
             number += 1
-        except FileNotFoundError:
-            continue  # a neighbour that failed has just removed the parent
+        except FileNotFoundError:  # a neighbour that failed has just removed the parent
+            tries += 1
+            if tries == 100:  # nobody has: in /proc, say, there can be no such folder
+                raise
         else:
             CLAIMED.add(claimed)
             return claimed

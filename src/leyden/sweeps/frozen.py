@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from leyden.config.app import HOME
@@ -21,7 +22,7 @@ from leyden.sweeps.jobs import OURS, key_of
 def freeze(project: Path, sweep: RunFolder, words: Sequence[str]) -> None:
     """Keep in the folder of a sweep what all its jobs are made of."""
     copy = sweep.path / COPY
-    copy.mkdir()
+    copy.mkdir(parents=True)
     try:
         for path in (project / name for name in (*CODE, LOCK)):
             if path.is_dir():
@@ -76,6 +77,9 @@ def resumed_words(folder: str, project: Path, words: Sequence[str]) -> list[str]
     began: list[str] = [*overrides["task"], *overrides["hydra"]]  # type: ignore[call-overload,index]
     given = {key_of(word) for word in words} | {"hydra.mode", "hydra.sweep.dir"}
     kept = [word for word in began if key_of(word) not in given]
+    if "sweep.space" in given:  # instead of what is searched by the words of the command
+        parsed = OverridesParser.create().parse_overrides(kept)
+        kept = [word for word, each in zip(kept, parsed, strict=True) if not each.is_sweep_override()]
     if "hydra/launcher" in given:  # another has other settings
         kept = [word for word in kept if not key_of(word).startswith("hydra.launcher.")]
     refuse_untrusted(kept, folder)

@@ -68,7 +68,8 @@ def space_of(overrides: Sequence[Override], configured: Any) -> Space:
         raise UserError(
             f"sweep.space={configured}: must be keys and their values, such as {EXAMPLE.replace('=', ': ')}"
         )
-    for key, text in configured.items():
+    for key, value in configured.items():
+        text = ",".join(map(str, value)) if isinstance(value, list) else value
         (override,) = OverridesParser.create().parse_overrides([as_hydra_spells(f"{key}={text}")])
         if not override.is_sweep_override():
             raise UserError(f"sweep.space: {key}: {text} is no choice(), range() or interval()")

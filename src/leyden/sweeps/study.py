@@ -70,8 +70,11 @@ class Study:
         searches = {"space": self.space.as_json(), "choice of objectives": self.objectives}
         try:
             with self._one_at_a_time():
+                storage = storage_of(self.folder, url)
+                if any(self.folder.glob(f"*/{FILE}")):
+                    optuna.load_study(study_name=name, storage=storage)  # raises where there is none
                 self.study = optuna.create_study(
-                    storage=storage_of(self.folder, url),
+                    storage=storage,
                     study_name=name,
                     load_if_exists=True,
                     directions=[MODES[mode] for mode in self.objectives.values()],
@@ -80,6 +83,9 @@ class Study:
                 if not self.study.user_attrs and not self.study.get_trials(deepcopy=False):
                     for key, value in searches.items():
                         self.study.set_user_attr(key, value)
+        except KeyError as error:
+            kept = f"sweep.storage={url}" if url else str(self.folder / JOURNAL)
+            raise UserError(f"{kept}: the trials of {self.folder} are of a study that is not there") from error
         except Exception as error:  # each storage has errors of its own
             reason = str(error).splitlines()[0]
             where = f"sweep.storage={url}" if url else str(self.folder / JOURNAL)

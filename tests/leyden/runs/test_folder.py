@@ -118,6 +118,12 @@ def test_a_folder_without_a_name_is_claimed_beside_itself(tmp_path: Path, monkey
     assert claim(Path()) == tmp_path / "project-2"
 
 
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs /proc, where no folder can be made")
+def test_where_no_folder_can_be_made_the_claim_ends() -> None:
+    with pytest.raises(FileNotFoundError, match="/proc/run"):
+        claim(Path("/proc/run"))
+
+
 def test_a_number_that_is_not_finite_is_null_in_the_result(tmp_path: Path) -> None:
     RunFolder(tmp_path).write_result({"format": 1, "metrics": {"val/loss": float("nan"), "val/mse": 0.5}})
     assert RunFolder(tmp_path).result()["metrics"] == {"val/loss": None, "val/mse": 0.5}

@@ -202,6 +202,10 @@ def test_a_space_means_to_optuna_what_it_means_to_hydra(text: str, word: str) ->
     assert str(space_of([], {"x": text}).searched["x"]) == word
 
 
+def test_a_list_in_a_config_is_a_choice() -> None:
+    assert space_of([], {"x": [2, "a"]}).searched["x"] == CategoricalDistribution(["2", "a"])
+
+
 def test_the_report_says_nothing_of_what_mattered_in_few_trials(unbroken: Path) -> None:
     assert called("report", str(unbroken)).returncode == 0
     assert "importances" not in json.loads((unbroken / "sweep.json").read_text())
@@ -290,9 +294,16 @@ def test_a_study_of_another_space_is_not_mixed_with_this_one(unbroken: Path) -> 
     assert completed.stderr.startswith("error: optimizer.lr=interval(1e-4,1): would make other jobs than those of ")
     space = f"sweep.space={{optimizer.lr: '{RATE.partition('=')[2]}', data.batch_size: 'range(1,3)'}}"
     assert train(f"sweep.resume={unbroken}", space).stderr == (
-        "error: the study xor/unbroken is of another search: its space differs in data.batch_size; "
-        "a new search takes a new sweep\n"
+        "error: the study xor/unbroken is of another search: its space differs in data.batch_size, "
+        "model.hidden_features; a new search takes a new sweep\n"  # in place of what the command of the sweep had
     )
+
+
+def test_trials_are_not_begun_anew_in_another_storage(unbroken: Path, tmp_path: Path) -> None:
+    other = f"sweep.storage=sqlite:///{tmp_path}/other.db"
+    completed = train(f"sweep.resume={unbroken}", "sweep.n_trials=99", other)
+    assert completed.stderr == f"error: {other}: the trials of {unbroken} are of a study that is not there\n"
+    assert completed.stdout == ""
 
 
 def test_without_optuna_one_line_says_what_to_install(tmp_path: Path) -> None:
