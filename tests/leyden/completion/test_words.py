@@ -48,7 +48,7 @@ KNOWN = {
     "leyden export logs/x ": "checkpoint= force= format= output=",
     "leyden export logs/x format=": "format=onnx format=safetensors format=torch_export",
     "leyden export logs/x force=t": "force=true",
-    "leyden export logs/x checkpoint=b": "checkpoint=best",
+    "leyden export logs/x checkpoint=bes": "checkpoint=best",
     "leyden predict logs/x input=pyp": "input=pyproject.toml",
     "leyden predict logs/x input=configs/mod": "input=configs/model/",
     "leyden evaluate logs/x data.b": "data.batch_size=",
