@@ -117,7 +117,8 @@ def test_no_model_and_no_data_is_blamed(group: str) -> None:
      "trainer.profiler.filename=3 (on the command line): must be str or null"),
     (["+trainer.profiler={_target_: torch.nn.ReLU}"],
      "trainer.profiler=ReLU (on the command line): must be str or null"),
-    (["monitor.mode=3"], "callbacks.best.mode=3 (monitor.mode, on the command line): must be str"),
+    (["monitor.mode=3"], "callbacks.best.mode=3 (monitor.mode, on the command line): must be one of 'min', 'max'"),
+    (["+trainer.logger=false"], "trainer.logger=false (on the command line): nothing reads it: logger says that"),
     (["+callbacks.mine={size: 1}"],
      "callbacks.mine (on the command line): has no _target_ that says what to build"),
     (["+callbacks.mine={_target_: own_classes.Watch}"],
@@ -134,6 +135,10 @@ def test_no_model_and_no_data_is_blamed(group: str) -> None:
     (["model._target_=lab.model.simplenet.SimpleNet"],
      "model._target_=lab.model.simplenet.SimpleNet (on the command line): cannot be found, did you mean "
      "lab.models.simple_net.SimpleNet?"),
+    (["model._target_=lb.models.SimpleNet"],
+     "model._target_=lb.models.SimpleNet (on the command line): lb.models.SimpleNet is in none of the packages that "
+     "are allowed, did you mean lab.models.SimpleNet? (leyden, lightning, torch, torchmetrics, torchvision, lab, "
+     "own_classes, fails); targets in configs/train.yaml adds one"),
     (["model._target_=fails.Net"],
      "model._target_=fails.Net (on the command line): cannot be found (division by zero)"),
     (["data.batch_size=[1]"], "data.batch_size=[1] (on the command line): must be int"),
