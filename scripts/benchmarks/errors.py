@@ -8,7 +8,7 @@ whether the name that was meant is the first that is proposed, or among the firs
 every shipped config, of which none may be called wrong; what a wrong command costs, over `import lightning`; and random
 words, which must end in a config or in one line, with nothing left behind.
 
-Arguments of classes that no config names (`+model.hiden=8`), and values that only a class can judge, are not in here.
+What is wrong with what a config says, whatever it was composed of, is measured by config_errors.py, and told here, too.
 """
 
 import argparse
@@ -25,14 +25,19 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
+import config_errors
 from figures import PROJECT, Figure, command_seconds, in_turn, ratios, tell
 from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from leyden.cli import main as leyden
 from leyden.config.app import use_paths_of
 from leyden.config.explain import full_keys
 from leyden.config.mistakes import in_shell
+from leyden.config.origin import Origin
+from leyden.config.signatures import problems
+from leyden.config.spelling import flags_apart
 from leyden.config.words import all_wrong
 from leyden.sweeps.jobs import as_hydra_spells
 
@@ -267,7 +272,9 @@ def rank(case: Case) -> int | None:
 def right_commands() -> Iterator[list[str]]:
     """What README and --help say one can type, and every shipped config."""
     pages = (PROJECT / "README.md").read_text().replace("\\\n", " ") + (CONFIGS / "hydra" / "default.yaml").read_text()
-    for line in re.findall(r"(?:^|[$ `])(?:python train\.py|leyden train|train_ddp\S*|ddp\.sh) ([^`\n]*)", pages):
+    for line in re.findall(
+        r"(?:^|[$ `])(?:python train\.py|leyden train|train_ddp\S*|ddp\.sh) ([^`\n]*+)(?!\nerror)", pages
+    ):
         words = [as_hydra_spells(word) for word in shlex.split(line.partition(" shows ")[0], comments=True)]
         resumed = {"resume", "rerun", "sweep.resume"} & {word.partition("=")[0] for word in words}
         if not resumed and not any(re.search(r"\.\.\.|\[GROUP|^[A-Z]+$|=[A-Z]+$", word) for word in words):
@@ -296,14 +303,25 @@ def right_overrides() -> Iterator[str]:
                 yield word
 
 
+def is_blamed(words: Sequence[str]) -> bool:
+    """Whether anything is said of the words, or of what they compose, sweeps apart."""
+    if all_wrong(words, CONFIGS):
+        return True
+    parsed = OverridesParser.create().parse_overrides(flags_apart(words)[0])
+    plain = [str(each.input_line) for each in parsed if not each.is_sweep_override()]
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config = compose("train", overrides=[*plain, "paths.run_dir=here"])
+    return bool(problems(config, Origin(plain, [CONFIGS])))
+
+
 def false_alarms() -> list[str]:
-    found = [in_shell(words) for words in right_commands() if all_wrong(words, CONFIGS)]
+    found = [in_shell(words) for words in right_commands() if is_blamed(words)]
     contexts = [[], ["experiment=sine"], ["experiment=cifar10"], ["experiment=cifar10_fast"], ["sweep=optuna"]]
     contexts += [["trainer=ddp"], ["debug=profiler"]]
     launchers = [[f"hydra/launcher={option}"] for option in groups()["hydra/launcher"]]
     for word in dict.fromkeys(right_overrides()):
         several = ["-m"] if re.search(r"=[^\[]*,|range\(|interval\(|choice\(", word) else []
-        if all(all_wrong([*several, *context, word], CONFIGS) for context in [*contexts, *launchers]):
+        if all(is_blamed([*several, *context, word]) for context in [*contexts, *launchers]):
             found.append(word)
     return found
 
@@ -404,7 +422,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     use_paths_of(PROJECT)
     os.chdir(PROJECT)
-    figures = [] if given.only_random else answered() + costs(given.repetitions)
+    figures = [] if given.only_random else answered() + config_errors.figures() + costs(given.repetitions)
     figures += survived(given.random)
     tell(figures)
     raise SystemExit(any(figure.reached is False for figure in figures))

@@ -23,6 +23,8 @@ SEQUENCES = (
     collections.abc.Sequence,
     collections.abc.MutableSequence,
     collections.abc.Set,
+    collections.abc.Collection,
+    collections.abc.Iterable,
 )
 NAMES: Mapping[Any, str] = {
     type(None): "null",

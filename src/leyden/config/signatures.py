@@ -27,6 +27,8 @@ BUILT: Mapping[str, type] = {
 BUILT_EACH: Mapping[str, type] = {"callbacks": Callback, "logger": Logger}
 FACTORIES = ("optimizer", "scheduler")  # their first argument is given when they are called
 GIVEN_LATER = ("total_steps",)
+# What a trainer is given by us, whatever its config says.
+GIVEN = {"trainer.callbacks": "callbacks", "trainer.logger": "logger", "trainer.default_root_dir": "paths.run_dir"}
 OF_HYDRA = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
 MISSING = "???"
 FEW = 12  # arguments, which are then all named
@@ -184,7 +186,9 @@ class _Check:
 
     def argument(self, key: str, name: str, value: Any, arguments: Arguments, target: str) -> None:
         full = f"{key}.{name}"
-        if name not in arguments.named:
+        if full in GIVEN and self.origin.folders:
+            self.say(full, f"nothing reads it: {GIVEN[full]} says that", f"={shown(value)}")
+        elif name not in arguments.named:
             if not arguments.any_name:
                 few = len(arguments.named) <= FEW
                 there = f" (there are: {', '.join(arguments.named) or 'none'})" if few else ""

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from leyden.config.app import HOME
 from leyden.errors import UserError
+from leyden.nearest import nearest, or_such
 from leyden.project import project_folder
 
 PACKAGES = ("leyden", "lightning", "torch", "torchmetrics", "torchvision")
@@ -107,8 +108,10 @@ def _is_harmless(word: str) -> bool:
 def _check(where: str, name: str, packages: Sequence[str], spelt: str = "") -> None:
     if name.split(".")[0] not in packages:
         is_what = f"{spelt} is {name}, which" if spelt and spelt != name else name
+        top, dot, rest = name.partition(".")
+        hint = or_such([] if spelt else [f"{each}{dot}{rest}" for each in nearest(top, packages)])
         raise UserError(
-            f"{where}._target_: {is_what} is in none of the packages that are allowed ({', '.join(packages)}); "
+            f"{where}._target_: {is_what} is in none of the packages that are allowed{hint} ({', '.join(packages)}); "
             "targets in configs/train.yaml adds one"
         )
     private = any(part.startswith("_") for part in (spelt or name).split("."))

@@ -1,6 +1,6 @@
 import enum
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NewType, Optional, Protocol, TypedDict, Union
 
@@ -45,6 +45,7 @@ MODULE = "Module (with a _target_)"
     (Literal[1], [1], [True, 1.0], "one of 1"),
     (Mode, ["LOW", "max"], ["low", 1], "one of 'min', 'max'"),
     (Sequence[int], [[], [1, 2]], [4, ["a"], "12", [1, True]], "list of int"),
+    (Iterable[str], [["a"]], ["a", {"a": 1}], "list of str"),
     (list[int | None], [[1, None]], [[""]], "list of int or null"),
     (tuple[float, float], [[0.9, 0.99]], [[0.9], 0.9], "list of 2 float"),
     (tuple[int, ...], [[1, 2, 3]], [["a"]], "list of int"),

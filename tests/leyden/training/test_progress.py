@@ -8,6 +8,7 @@ from rich.console import Console
 from test_supervised import Line, Points
 from torch import Tensor
 
+from leyden.errors import UserError
 from leyden.training.callbacks import Best, Progress
 
 
@@ -24,6 +25,11 @@ def fit(progress: Progress, folder: Path, model: Line | None = None, mode: str =
 
 def messages(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.message for record in caplog.records if record.name.startswith("leyden")]
+
+
+def test_a_mode_that_is_none_is_refused() -> None:
+    with pytest.raises(UserError, match="mode=minimum: must be min or max"):
+        Best("val/loss", "minimum")
 
 
 def test_where_there_is_no_terminal_a_plain_line_says_how_far_training_is(tmp_path, caplog) -> None:

@@ -3,22 +3,27 @@
 import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
+from leyden.errors import UserError
 from leyden.training.callbacks.hooks import only_own_hooks
+
+Mode = Literal["min", "max"]
 
 
 @only_own_hooks
 class Best(Checkpoint):
     """Follows the metric `monitor`, of which the smallest (`mode` min) or largest (max) value is the best.
 
-    `value` is None until the metric is logged; it is saved with every checkpoint.
+    `value` is None until the metric is logged; it is saved with every checkpoint. Raises UserError for another mode.
     """
 
-    def __init__(self, monitor: str, mode: str = "min") -> None:
+    def __init__(self, monitor: str, mode: Mode = "min") -> None:
+        if mode not in get_args(Mode):
+            raise UserError(f"mode={mode}: must be min or max")
         self.monitor = monitor
         self.mode = mode
         self.value: float | None = None
@@ -56,7 +61,7 @@ class Best(Checkpoint):
 class BestCheckpoint(Best):
     """Keeps `best.ckpt` in `dirpath`: the weights with the best value, without the state of the optimizer."""
 
-    def __init__(self, dirpath: str | os.PathLike[str], monitor: str, mode: str = "min") -> None:
+    def __init__(self, dirpath: str | os.PathLike[str], monitor: str, mode: Mode = "min") -> None:
         super().__init__(monitor, mode)
         self.file = Path(dirpath) / "best.ckpt"
 

@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
-from leyden.training.callbacks.best import Best
+from leyden.training.callbacks.best import Best, Mode
 from leyden.training.callbacks.hooks import only_own_hooks
 from leyden.training.checkpoint_io import write_checkpoint
 from leyden.training.population.data import PopulationData
@@ -24,7 +24,7 @@ class BestMembers(Best):
     """
 
     def __init__(
-        self, population: Population, data: PopulationData, seed: int, monitor: str, mode: str, file: Path | None
+        self, population: Population, data: PopulationData, seed: int, monitor: str, mode: Mode, file: Path | None
     ) -> None:
         super().__init__(monitor, mode)
         self.population = population
