@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ VERBS = ("train", "evaluate", "predict", "export", "runs", "report", "diff", "re
 COMPLETE = "_complete"  # an inner word: what the scripts of `leyden completion` ask
 MULTIRUN = ("-m", "--multirun", "hydra.mode=MULTIRUN")
 OTHER_CONFIGS = ("--config-", "-cn", "-cd", "-cp")
+OF_SWEEPS = re.compile(r"\+*(sweep|launcher|hydra[./](launcher|sweeper))[=.]")
 
 
 def main(arguments: Sequence[str] | None = None, project: Path | None = None) -> None:
@@ -101,6 +103,11 @@ def _train_or_go_on(words: Sequence[str], given: Mapping[str, str], project: Pat
         if flags := [word for word in words if word.startswith(OTHER_CONFIGS)]:
             raise UserError(f"{flags[0]}: a sweep runs configs/train.yaml of its project, and no other config")
         words = [as_hydra_spells(word) for word in words]
+    elif alone := [word for word in words if OF_SWEEPS.match(word) and not any(each[:1] == "-" for each in words)]:
+        from leyden.config.mistakes import Mistake, WordsError
+
+        what = "says how a sweep is run, and -m runs one"
+        raise WordsError([Mistake((word,), f"{word}: {what}", ("-m", word)) for word in alone])
     if "rerun" in given:
         from leyden.verbs.rerun import rerun_overrides
 

@@ -80,6 +80,15 @@ def test_a_config_that_asks_for_a_sweep_is_told_how(tmp_path: Path) -> None:
     assert completed.stderr == "error: hydra.mode=MULTIRUN in a config has no effect here: type -m\n"
 
 
+def test_what_is_for_sweeps_alone_takes_a_sweep() -> None:
+    completed = train("hydra/launcher=local", "launcher.workers=2")
+    assert (completed.returncode, completed.stdout) == (1, "")
+    assert completed.stderr == (
+        "error: hydra/launcher=local: says how a sweep is run, and -m runs one; launcher.workers=2: says how a sweep "
+        "is run, and -m runs one; try: python train.py -m hydra/launcher=local launcher.workers=2\n"
+    )
+
+
 def test_a_missing_data_folder_is_said_with_both_ways_out(tmp_path: Path) -> None:
     """A proxy that is not there stands for a machine without a network."""
     logs, data = tmp_path / "logs", tmp_path / "data"
