@@ -72,7 +72,7 @@ def test_a_resume_that_does_not_fit_changes_nothing(xor_40: Path, tmp_path: Path
         "scheduler=step": "scheduler: the run was trained with leyden.training.schedulers.linear, and torch.optim.lr_",
         "checkpoint=x": "checkpoint=x: checkpoint is no group with options, but holds keys: set one of them",
         "checkpoint.every_n_steps=0": "callbacks.last (leyden.training.callbacks.LastCheckpoint): every_n_steps must",
-        "guard=maybe": "guard=maybe: choose one of on, off",
+        "guard=maybe": "guard='maybe' (on the command line): must be one of 'on', 'off' or bool",
         "trainer.accelerator=gpu": "trainer.accelerator=gpu (on the command line): torch finds no GPU on this machine",
     }.items():
         completed = called("train", f"resume={folder}", "trainer.max_epochs=60", word)
