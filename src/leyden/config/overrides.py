@@ -22,7 +22,7 @@ from leyden.config.spelling import FUNCTIONS
 from leyden.config.values import by_full_key, full_keys
 from leyden.nearest import joined, nearest, or_such
 
-ELSEWHERE = ("resume", "join")  # keys that are in no config
+ELSEWHERE = ("resume",)  # keys that are in no config
 # Written by Hydra; what is typed there is lost.
 HYDRAS = re.compile(r"hydra\.(overrides|runtime|job\.(num|id|override_dirname|config_name))\b")
 MEANT = dict.fromkeys(("yes", "on", "1", "y", "t"), "true") | dict.fromkeys(("no", "off", "0", "n", "f"), "false")
@@ -301,8 +301,8 @@ def told_by_hydra(error: Exception, words: Sequence[str]) -> Mistake:
     what = explain(error) or str(error)
     for word in words:
         key = word.lstrip("+~").partition("=")[0]
-        if f"'{key}'" in what and "default list use +" in what:
-            return Mistake((word,), f"{word}: is chosen from nowhere yet, and takes a plus sign", (f"+{word}",))
+        if f"use +{word}" in what:
+            return Mistake((word,), f"{word}: there is no {key} to change; a new one takes a plus sign", (f"+{word}",))
         if word.startswith("~") and f"Could not delete '{word[1:]}'" in what:
             return Mistake(
                 (word,), f"{word}: another option is chosen; the group is left out with ~{key}", (f"~{key}",)

@@ -203,6 +203,14 @@ ANSWERS = {
         "'~optimizer'",
     ),
     "~optimizer.lr=5": ("~optimizer.lr=5: has another value; it is left out with ~optimizer.lr", "'~optimizer.lr'"),
+    "model@x=simple_net": (
+        "model@x=simple_net: there is no model@x to change; a new one takes a plus sign",
+        "+model@x=simple_net",
+    ),
+    "'~optimizer.lr' optimizer.lr=1": (
+        "optimizer.lr=1: there is no optimizer.lr to change; a new one takes a plus sign",
+        "'~optimizer.lr' +optimizer.lr=1",
+    ),
     "+a@b=1": ("+a@b=1: there is no group a", ""),
     "++model@model=simple_nett": (
         "++model@model=simple_nett: one plus sign is enough; model appears more than once in the final defaults list",
