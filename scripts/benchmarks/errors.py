@@ -38,6 +38,7 @@ from leyden.sweeps.jobs import as_hydra_spells
 
 CONFIGS = PROJECT / "configs"
 ELSEWHERE = ("model", "data", "optimizer", "trainer")
+HYDRAS_TEXTS = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir")  # which take no null
 # As typed by users of lightning-hydra-template, of Hydra and of Lightning's own command line; and what they meant.
 TYPED = """
 lr=0.1 | optimizer.lr=0.1
@@ -260,7 +261,7 @@ def cases(generator: random.Random) -> Iterator[Case]:
     keys = list(documented_keys())
     names = {key for key, _, _ in keys} | set(groups())
     for key, words, value in keys:
-        text = value if isinstance(value, int | float) else "null"
+        text = value if isinstance(value, int | float) else "x" if key in HYDRAS_TEXTS else "null"
         for kind, slip in mutated(key, generator).items():
             if slip not in names:
                 yield Case(f"a letter of a key: {kind}", [*words, f"{slip}={text}"], key)
@@ -321,6 +322,7 @@ def withheld(words: Sequence[str], wrong: WordsError | None) -> bool:
 def right_commands() -> Iterator[list[str]]:
     """What README and --help say one can type, and every shipped config."""
     pages = (PROJECT / "README.md").read_text().replace("\\\n", " ") + (CONFIGS / "hydra" / "default.yaml").read_text()
+    pages = re.sub(r"\$ .*\nerror: ", "", pages)  # what is shown as wrong
     for line in re.findall(r"(?:^|[$ `])(?:python train\.py|leyden train|train_ddp\S*|ddp\.sh) ([^`\n]*)", pages):
         words = [as_hydra_spells(word) for word in shlex.split(line.partition(" shows ")[0], comments=True)]
         resumed = {"resume", "rerun", "sweep.resume"} & {word.partition("=")[0] for word in words}

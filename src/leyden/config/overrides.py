@@ -109,8 +109,10 @@ def wrong_key(override: Override, config: DictConfig, repo: IConfigRepository) -
     elif override.is_add() and not node._is_none() and not several:
         yield Mistake((word,), f"{word}: {key} is there already, and needs no plus sign", (word[1:],))
     else:
-        wrong = ((value, misfit(key, node, value, config, in_group)) for value in _values(override))
-        for value, wanted in [(value, wanted) for value, wanted in wrong if wanted][:1]:
+        values = _values(override)
+        wrong = [(value, wanted) for value in values if (wanted := misfit(key, node, value, config, in_group))]
+        if wrong:
+            value, wanted = wrong[0]
             what = word if _is_whole(override) else f"{key}={value}"
             yield Mistake((word,), f"{what}: must be {wanted}", _fitting(override, wanted, config, repo))
 
@@ -191,25 +193,35 @@ def _chosen(name: str, text: str, repo: IConfigRepository) -> tuple[str, ...] | 
 
 
 def unresolved(override: Override, config: DictConfig) -> Iterator[Mistake]:
-    """What an interpolation names is looked for when all words have changed the config."""
-    word, key = str(override.input_line), override.key_or_group
+    """Interpolations that name nothing, when all words have changed the config."""
     if override.is_delete():
-        for user, text in by_full_key(OmegaConf.to_container(config)).items():
-            for name in re.findall(r"\$\{([a-zA-Z_][\w.]*)\}", text) if isinstance(text, str) else ():
-                if f"{name}.".startswith(f"{key}.") and node_at(config, name) is None:
-                    yield Mistake((word,), f"{word}: {user} refers to it")
-                    return
-    for part in parts_of(override, config) if "${" in word and not override.is_sweep_override() else ():
-        try:
-            OmegaConf.select(config, part.key_or_group)
-        except OmegaConfBaseException as error:
-            if "Recursive" in str(error):
-                yield Mistake((word,), f"{word}: refers to itself")
-            elif lost := re.search(r"(Env\w+ variable|key) '([^']+)' not found", str(error)):
-                kind, name = lost[1].lower(), lost[2]
-                meant = nearest(name, os.environ if kind != "key" else full_keys(OmegaConf.to_container(config)))
-                instead = (_replaced(name, meant[0], word),) if meant else None
-                yield Mistake((word,), f"{word}: there is no {kind} {name}{or_such(meant)}", instead)
+        yield from _still_referred_to(override, config)
+    elif "${" in str(override.input_line) and not override.is_sweep_override():
+        for part in parts_of(override, config):
+            try:
+                OmegaConf.select(config, part.key_or_group)
+            except OmegaConfBaseException as error:
+                yield from _refers_to_nothing(str(override.input_line), str(error), config)
+
+
+def _still_referred_to(override: Override, config: DictConfig) -> Iterator[Mistake]:
+    key, word = override.key_or_group, str(override.input_line)
+    for user, text in by_full_key(OmegaConf.to_container(config)).items():
+        for name in re.findall(r"\$\{([a-zA-Z_][\w.]*)\}", text) if isinstance(text, str) else ():
+            if f"{name}.".startswith(f"{key}.") and node_at(config, name) is None:
+                yield Mistake((word,), f"{word}: {user} refers to it")
+                return
+
+
+def _refers_to_nothing(word: str, error: str, config: DictConfig) -> Iterator[Mistake]:
+    """What of OmegaConf's errors is the word's fault; others are of values that are there when the run is."""
+    if "Recursive" in error:
+        yield Mistake((word,), f"{word}: refers to itself")
+    elif lost := re.search(r"(Environment variable|key) '([^']+)' not found", error):
+        kind, name = lost[1].lower(), lost[2]
+        meant = nearest(name, full_keys(OmegaConf.to_container(config)) if kind == "key" else os.environ)
+        instead = (_replaced(name, meant[0], word),) if meant else None
+        yield Mistake((word,), f"{word}: there is no {kind} {name}{or_such(meant)}", instead)
 
 
 def swept(override: Override, node: Node | None) -> Mistake:
