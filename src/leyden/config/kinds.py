@@ -35,7 +35,7 @@ def misfit(key: str, node: Node, value: Any, config: DictConfig, in_group: bool)
         return ""
     if isinstance(node, ValueNode) and not isinstance(node, AnyNode):  # Hydra's own: they have a type
         return _typed_misfit(node, value)
-    if value is None or (key.startswith("hydra.") and node._is_none()):
+    if (value is None and node._is_optional()) or (key.startswith("hydra.") and node._is_none()):
         return ""
     taken_too, all_that = TAKEN_TOO.get(key, ("(?!)", ""))
     if re.fullmatch(taken_too, str(value)):

@@ -165,6 +165,7 @@ ANSWERS = {
         f"hydra.job.env_set.A: no such group or key {NEW.format('hydra.job.env_set.A')}",
         "+hydra.job.env_set.A=1",
     ),
+    "hydra.callbacks=null": ("hydra.callbacks=null: must be one of its keys: hydra.callbacks.run_folder", ""),
     "hydra.run.dir=null": ("hydra.run.dir=null: must be a text", ""),
     "override=1": (f"override: no such group or key {NEW.format('override')}", ""),
     "trainer.devices=gpu": ("trainer.devices=gpu: must be a number, auto, or a list such as [0,1]", ""),
