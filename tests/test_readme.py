@@ -20,7 +20,9 @@ def shortened(line: str) -> str:
     """The command, with few epochs where it would train."""
     if "--" in line or "train.py" not in line:
         return line
-    return line.replace("max_epochs=1200", "max_epochs=20") if "resume=" in line else f"{line} trainer.max_epochs=10"
+    if "resume=" in line:
+        return line.replace("max_epochs=1200", "max_epochs=20")
+    return re.sub(r" trainer\.max_epochs=\d+", "", line) + " trainer.max_epochs=10"
 
 
 def first_run(line: str, project: Path) -> str:

@@ -33,16 +33,17 @@ from omegaconf import OmegaConf
 
 from leyden.cli import main as leyden
 from leyden.config.app import use_paths_of
-from leyden.config.explain import full_keys
-from leyden.config.mistakes import in_shell
+from leyden.config.mistakes import WordsError, in_shell
 from leyden.config.origin import Origin
 from leyden.config.signatures import problems
 from leyden.config.spelling import flags_apart
+from leyden.config.values import full_keys
 from leyden.config.words import all_wrong
 from leyden.sweeps.jobs import as_hydra_spells
 
 CONFIGS = PROJECT / "configs"
 ELSEWHERE = ("model", "data", "optimizer", "trainer")
+HYDRAS_TEXTS = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir")  # which take no null
 # As typed by users of lightning-hydra-template, of Hydra and of Lightning's own command line; and what they meant.
 TYPED = """
 lr=0.1 | optimizer.lr=0.1
@@ -134,27 +135,80 @@ strict=off | strict=false
 seed=12a | seed=12
 experiment=null | '~experiment'
 '~optimizr' | '~optimizer'
-checkpoint=logs/xor/best.ckpt | must be one of its keys
-ckpt_path=x.ckpt | no such group or key
-trainer.max_epochs=ten | must be a number
-optimizer.lr=small | must be a number
-seed=true | must be a number
-monitor=val/loss | monitor.metric
+checkpoint=logs/xor/best.ckpt | | must be one of its keys
+ckpt_path=x.ckpt | | no such group or key
+trainer.max_epochs=ten | | must be a number
+optimizer.lr=small | | must be a number
+seed=true | | must be a number
+monitor=val/loss | | monitor.metric
 hydra.sweep.dirr=x | hydra.sweep.dir=x
 hydra.job.chdirr=true | hydra.job.chdir=true
 +hydra.run.dirr=x | hydra.run.dir=x
-hydra.mode=MULTRUN | must be one of RUN, MULTIRUN
+hydra.mode=MULTRUN | | must be one of RUN, MULTIRUN
 experiment=sine --cfg jobb | experiment=sine --cfg job
+-m experiment=xor,sinee | -m experiment=xor,sine
+-m experiment=xorr seed=1,2 | -m experiment=xor seed=1,2
+-m experiment=xor optimizer.lrr=0.1,0.01 | -m experiment=xor optimizer.lr=0.1,0.01
+-m +seed=1,2 | -m seed=1,2
+-m 'seed=rnage(3)' | -m 'seed=range(3)'
+-m sweep=optuna 'optimizer.lr=intervall(1,2)' | -m sweep=optuna 'optimizer.lr=interval(1,2)'
+-m 'seed=range(a)' | | is written range(start,stop,step)
+seed=1, | seed=1
+seed=1, 2 | -m seed=1,2
+experiment=xor, | experiment=xor
+experiment=sine model.hidden_sizes=[1,2,] | experiment=sine model.hidden_sizes=[1,2]
+'model=simple_net optimizer=sgd' | model=simple_net optimizer=sgd
+'seed=3 name=x' | seed=3 name=x
+'trainer.max_epochs=3 # c' | trainer.max_epochs=3
+'expected={test/loss: 0,1}' | | is no list or mapping
+optimizer.lr={seed} | optimizer.lr=${seed}
+optimizer.lr=$seed | optimizer.lr=${seed}
+optimizer.lr=${seeed} | optimizer.lr=${seed}
+name=${oc.env:HOMEE} | name=${oc.env:HOME}
+seed=${seed} | | refers to itself
+~seed | | data.seed refers to it
+~monitor | | refers to it
+'model={hiden_features: 3}' | 'model={hidden_features: 3}'
+'trainer={max_epoch: 3}' | 'trainer={max_epochs: 3}'
+'monitor={metrik: a}' | 'monitor={metric: a}'
+'hydra.run={dirr: 3}' | 'hydra.run={dir: 3}'
+'model={hidden_features: x}' | | model.hidden_features=x: must be a number
+'+trainer.max_epochs={a: 1}' | | must be a number
++hydra.foo.bar=3 | | Hydra reads no such key
++hydra.runn.dir=x | hydra.run.dir=x
+hydra.launcher.foo=3 | | Hydra reads no such key
+hydra.job.env_set.A=1 | +hydra.job.env_set.A=1
+trainer.devices=gpu | | must be a number, auto, or a list such as [0,1]
+'experiment=glob(*)' | -m 'experiment=glob(*)'
+~optimizer=sgd | ~optimizer
+~optimizer.lr=5 | ~optimizer.lr
+hydra.run.dir=null | | must be a text
+/model=simple_net | model=simple_net
+model/=simple_net | model=simple_net
+model..hidden_features=3 | model.hidden_features=3
+seed.=1 | seed=1
+~~model | ~model
+-- seed=3 | seed=3
+'seed=3 ' | seed=3
+"seed='3" | seed=3
+seed=1 seed=2 | seed=2
+experiment=xor experiment=sine | experiment=sine
+--resolve seed=1 | --cfg job --resolve seed=1
+--cfg job --info | --cfg job
+-m seed=1,2 --cfg job | | leave -m out
 """
 
 
 @dataclass(frozen=True)
 class Case:
-    """A wrong command, and the word or the name that was meant; None: only that it is found is asked."""
+    """A wrong command, and the name that was meant or the whole command; or what must be `said`, where nothing can be
+    meant. With neither, only that it is found is asked.
+    """
 
     kind: str
     words: list[str]
     meant: str | None
+    said: str = ""
 
 
 def mutated(name: str, generator: random.Random) -> dict[str, str]:
@@ -212,7 +266,7 @@ def cases(generator: random.Random) -> Iterator[Case]:
     keys = list(documented_keys())
     names = {key for key, _, _ in keys} | set(groups())
     for key, words, value in keys:
-        text = value if isinstance(value, int | float) else "null"
+        text = value if isinstance(value, int | float) else "x" if key in HYDRAS_TEXTS else "null"
         for kind, slip in mutated(key, generator).items():
             if slip not in names:
                 yield Case(f"a letter of a key: {kind}", [*words, f"{slip}={text}"], key)
@@ -246,22 +300,17 @@ def wrong_kinds(key: str, words: list[str], value: Any) -> Iterator[Case]:
 
 def typed() -> Iterator[Case]:
     for line in filter(None, TYPED.splitlines()):
-        command, _, meant = line.partition(" | ")
-        yield Case("as typed by others", shlex.split(command), meant)
+        command, meant, *said = (part.strip() for part in line.split(" |"))
+        yield Case("as typed by others", shlex.split(command), meant or None, *said)
 
 
-def rank(case: Case) -> int | None:
+def rank(case: Case, wrong: WordsError | None) -> int | None:
     """Where the name that was meant stands in the answer, from 0 on; -1: not at all; None: the mistake is not found."""
-    wrong = all_wrong(case.words, CONFIGS)
     if wrong is None:
         return None
-    if case.meant is None:
-        return 0
     corrected = wrong.corrected(case.words)
-    if (corrected and corrected == shlex.split(case.meant)) or (
-        case.kind == "as typed by others" and case.meant in str(wrong)
-    ):
-        return 0
+    if case.meant is None or corrected == shlex.split(case.meant):
+        return 0 if case.said in str(wrong) else -1
     proposed = re.findall(r"did you mean (.*?)\?", str(wrong))
     names = re.split(r", | or ", proposed[0]) if proposed else []
     names = [name.replace("/", ".") for name in names]  # hydra.launcher and hydra/launcher
@@ -269,12 +318,17 @@ def rank(case: Case) -> int | None:
     return names.index(meant) if meant in names else -1
 
 
+def withheld(words: Sequence[str], wrong: WordsError | None) -> bool:
+    """Whether the command that would be proposed is wrong itself."""
+    corrected = wrong.corrected(words) if wrong else None
+    return bool(corrected) and all_wrong(list(map(as_hydra_spells, corrected or ())), CONFIGS) is not None
+
+
 def right_commands() -> Iterator[list[str]]:
     """What README and --help say one can type, and every shipped config."""
     pages = (PROJECT / "README.md").read_text().replace("\\\n", " ") + (CONFIGS / "hydra" / "default.yaml").read_text()
-    for line in re.findall(
-        r"(?:^|[$ `])(?:python train\.py|leyden train|train_ddp\S*|ddp\.sh) ([^`\n]*+)(?!\nerror)", pages
-    ):
+    pages = re.sub(r"\$ .*\nerror: ", "", pages)  # what is shown as wrong
+    for line in re.findall(r"(?:^|[$ `])(?:python train\.py|leyden train|train_ddp\S*|ddp\.sh) ([^`\n]*)", pages):
         words = [as_hydra_spells(word) for word in shlex.split(line.partition(" shows ")[0], comments=True)]
         resumed = {"resume", "rerun", "sweep.resume"} & {word.partition("=")[0] for word in words}
         if not resumed and not any(re.search(r"\.\.\.|\[GROUP|^[A-Z]+$|=[A-Z]+$", word) for word in words):
@@ -430,12 +484,15 @@ def main() -> None:
 
 def answered() -> list[Figure]:
     corpus = [*cases(random.Random(0)), *typed()]
-    ranks = [rank(case) for case in corpus]
+    answers = [all_wrong(case.words, CONFIGS) for case in corpus]
+    ranks = [rank(case, wrong) for case, wrong in zip(corpus, answers, strict=True)]
     for case, found in zip(corpus, ranks, strict=True):
         if found != 0:
             how = {None: "NOT FOUND", -1: "not proposed"}.get(found, f"number {found} of those proposed")
             print(f"{case.kind}: {in_shell(case.words)}: {how}; meant: {case.meant}")
-    named = [found for case, found in zip(corpus, ranks, strict=True) if case.meant is not None]
+    named = [found for case, found in zip(corpus, ranks, strict=True) if case.meant is not None or case.said]
+    unsaid = [case.words for case, wrong in zip(corpus, answers, strict=True) if withheld(case.words, wrong)]
+    print(*(f"not proposed, because it is wrong itself: {in_shell(words)}" for words in unsaid), sep="\n")
     alarms = false_alarms()
     print(*(f"false alarm: {words}" for words in alarms), sep="\n")
 
@@ -447,6 +504,7 @@ def answered() -> list[Figure]:
         share("mistakes found before anything runs", ranks, lambda found: found is not None, 100),
         share("what was meant comes first", named, lambda found: found == 0, 95),
         share("what was meant is among the first three", named, lambda found: found in (0, 1, 2), 99),
+        Figure("commands that are not proposed because they are wrong themselves", [len(unsaid)]),
         Figure(f"false alarms, of {len(list(right_commands()))} commands and the README's overrides", [len(alarms)], 0),
     ]
 

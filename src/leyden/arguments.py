@@ -91,7 +91,11 @@ class Signature:
         from leyden.nearest import did_you_mean, edits
 
         words = [word for word in given if "=" not in word]
-        pairs = dict(word.split("=", 1) for word in given if "=" in word)
+        pairs: dict[str, str] = {}
+        for name, text in (word.split("=", 1) for word in given if "=" in word):
+            if name in pairs:
+                raise UserError(f"{name}={pairs[name]} {name}={text}: {name} is given twice")
+            pairs[name] = text
         if len(words) < len(self.words) or (len(words) > len(self.words) and not self.more_words):
             wanted = " ".join(word.upper() for word in self.words) or "no word"
             raise UserError(f"leyden {self.verb} takes {wanted}, then KEY=VALUE; given: {' '.join(words) or 'nothing'}")

@@ -65,22 +65,30 @@ def _train(words: Sequence[str], project: Path | None) -> None:
 
     with told_to_stop(leave):
         from leyden.config.mistakes import WordsError
+        from leyden.project import project_folder
 
+        folder = (project or project_folder(Path.cwd())).resolve()
         try:
-            _train_or_go_on(words, given, project)
+            _train_or_go_on(words, given, folder)
         except WordsError as error:
+            from leyden.config.words import all_wrong
             from leyden.sweeps.jobs import as_hydra_spells
 
+            def accepted(meant: Sequence[str]) -> bool:
+                try:
+                    return all_wrong(list(map(as_hydra_spells, meant)), folder / "configs") is None
+                except UserError:
+                    return False
+
             spelt = as_hydra_spells if any(word in MULTIRUN for word in words) else str
-            raise error.with_command("leyden train" if project is None else "python train.py", words, spelt) from error
+            program = "leyden train" if project is None else "python train.py"
+            raise error.with_command(program, words, accepted, spelt) from error
 
 
-def _train_or_go_on(words: Sequence[str], given: Mapping[str, str], project: Path | None) -> None:
+def _train_or_go_on(words: Sequence[str], given: Mapping[str, str], project: Path) -> None:
     """`resume=`, `rerun=` and `join=` take their config from a run folder; all else is composed from configs/."""
     from leyden.config.app import run
-    from leyden.project import project_folder
 
-    project = (project or project_folder(Path.cwd())).resolve()
     sys.argv = [str(project / "train.py"), *words]  # what Lightning may start further processes with
     for verb in ("resume", "join"):
         if verb in given:

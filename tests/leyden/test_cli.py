@@ -126,8 +126,8 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         ),
         (
             ["train", "xor"],
-            "xor: an override is GROUP=OPTION or KEY=VALUE, did you mean experiment=xor?; "
-            "try: leyden train experiment=xor",
+            "xor: an override is GROUP=OPTION or KEY=VALUE, did you mean experiment=xor? "
+            "Try: leyden train experiment=xor",
         ),
         (
             ["train", "--experiment", "xor"],
@@ -135,6 +135,9 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
             "try: leyden train experiment=xor",
         ),
         (["train", "resume=src"], "src is not a run folder: it holds no config.yaml"),
+        (["train", "resume="], "no run folder is named; one looks like logs/xor/2026-11-21_19-03-00"),
+        (["train", "rerun="], "no run folder is named; one looks like logs/xor/2026-11-21_19-03-00"),
+        (["check", "experiment=xor", "experiment=sine"], "experiment=xor experiment=sine: experiment is given twice"),
         (["train", "rerun=no"], "no: there is no such folder; a run folder looks like logs/xor/2026-11-21_19-03-00"),
         (["runs", "src"], "src: no run is there"),
         (["runs", "no"], "no: there is no such folder"),

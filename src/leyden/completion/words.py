@@ -10,10 +10,17 @@ from typing import Any
 
 from leyden.arguments import Signature
 from leyden.completion.composed import Composed, composed, load
-from leyden.config.spelling import FLAGS, INFO, SHOWN
 from leyden.errors import UserError
 from leyden.project import project_folder
 
+# Hydra's, whose import would take longer than an answer may.
+FLAGS = (
+    *("--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--resolve", "--package", "-p", "--run", "-r"),
+    *("--multirun", "-m", "--shell-completion", "-sc", "--config-path", "-cp", "--config-name", "-cn"),
+    *("--config-dir", "-cd", "--info", "-i"),
+)
+SHOWN = ("job", "hydra", "all")
+INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 RUNS = ("resume", "rerun", "init_from")  # keys whose value is a run
 SWEEP = "sweep.resume"
 NOT_IN_FILES = {"hydra/launcher": ["basic"]}  # options that Hydra brings along

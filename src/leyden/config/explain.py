@@ -1,7 +1,6 @@
 """What went wrong, in one line, for the person who typed the command."""
 
 import sys
-from typing import Any
 
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
@@ -26,11 +25,3 @@ def explain(error: BaseException) -> str | None:
 
 def one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def full_keys(values: Any, prefix: str = "") -> list[str]:
-    """The dotted names of everything in nested mappings."""
-    if not isinstance(values, dict):
-        return []
-    keys = [f"{prefix}{name}" for name in values]
-    return keys + [key for name, value in values.items() for key in full_keys(value, f"{prefix}{name}.")]

@@ -1,8 +1,9 @@
 """What is wrong with the words of a command, and the command that was probably meant."""
 
 import re
+import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from leyden.errors import UserError
 
@@ -15,32 +16,73 @@ class Mistake:
     what: str
     instead: tuple[str, ...] | None = None
 
+    def is_in(self, words: Sequence[str]) -> bool:
+        return self._start(words) is not None
+
+    def mended(self, words: Sequence[str]) -> tuple[str, ...] | None:
+        """`words` with what was probably meant in them; None where that is not known."""
+        start = self._start(words)
+        if start is None or self.instead is None:
+            return None
+        return *words[:start], *self.instead, *words[start + len(self.words) :]
+
+    def _start(self, words: Sequence[str]) -> int | None:
+        length = len(self.words)
+        found = (i for i in range(len(words)) if length and tuple(words[i : i + length]) == self.words)
+        return next(found, None)
+
 
 class WordsError(UserError):
     """All that is wrong with the words of one command."""
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
-        self.mistakes = list(mistakes)
-        super().__init__("; ".join(dict.fromkeys(mistake.what for mistake in mistakes)))
+        self.mistakes = _each_once(mistakes)
+        super().__init__("; ".join(dict.fromkeys(mistake.what for mistake in self.mistakes)))
 
-    def with_command(self, program: str, words: Sequence[str], spelt: Callable[[str], str] = str) -> UserError:
-        """The same, and the command to paste: `words` as they were probably meant. `spelt` is how Hydra got a word."""
+    def with_command(
+        self,
+        program: str,
+        words: Sequence[str],
+        accepted: Callable[[Sequence[str]], bool],
+        spelt: Callable[[str], str] = str,
+    ) -> UserError:
+        """The same, and the command to paste: `words` as they were probably meant, where they are then `accepted`.
+
+        `spelt` is how Hydra got a word.
+        """
         typed = {spelt(word): word for word in words}
         corrected = self.corrected(list(map(spelt, words)))
-        if not corrected:
+        if not corrected or not accepted(corrected):
             return UserError(str(self))
-        return UserError(f"{self}; try: {program} {in_shell([typed.get(word, word) for word in corrected])}")
+        end = " Try:" if str(self).endswith("?") else "; try:"
+        return UserError(f"{self}{end} {program} {in_shell([typed.get(word, word) for word in corrected])}")
 
     def corrected(self, words: Sequence[str]) -> list[str] | None:
         """The words as they were probably meant; None where that is not known of all."""
-        meant = list(words)
+        meant: Sequence[str] = words
         for mistake in self.mistakes:
-            starts = [i for i in range(len(meant)) if tuple(meant[i : i + len(mistake.words)]) == mistake.words]
-            if mistake.instead is None or not starts:
+            mended = mistake.mended(meant)
+            if mended is None:
                 return None
-            meant[starts[0] : starts[0] + len(mistake.words)] = mistake.instead
+            meant = mended
         many = [word for word in meant if word in ("-m", "--multirun")]
         return ["-m"] * bool(many) + [word for word in meant if word not in many]
+
+
+def _each_once(mistakes: Sequence[Mistake]) -> list[Mistake]:
+    """What is found later is better known: it mends what an earlier mistake puts in place, or is told in its stead."""
+    told: list[Mistake] = []
+    for mistake in mistakes:
+        for place, earlier in enumerate(told):
+            if mistake.words == earlier.words:
+                told[place] = mistake
+                break
+            if mistake.is_in(earlier.instead or ()):
+                told[place] = replace(earlier, instead=mistake.mended(earlier.instead or ()))
+                break
+        else:
+            told.append(mistake)
+    return told
 
 
 def in_shell(words: Sequence[str]) -> str:
@@ -48,8 +90,8 @@ def in_shell(words: Sequence[str]) -> str:
     return " ".join(
         word
         if re.fullmatch(r"[\w@%+=:,./-]+", word)
-        else f"'{word}'"
-        if "'" not in word
+        else shlex.quote(word)
+        if "'" not in word or "!" in word  # which a shell expands in double quotes
         else '"' + re.sub(r'(["$`\\])', r"\\\1", word) + '"'
         for word in words
     )

@@ -43,8 +43,9 @@ class Origin:
         """`configs/model/simple_net.yaml:2`, `on the command line`, or nothing where it is not found."""
         names = re.findall(r"[^.\[\]]+", key)
         for word in reversed(self.words):
-            set_here = word.lstrip("+").partition("=")[0]
-            if (key == set_here or key.startswith((f"{set_here}.", f"{set_here}["))) and not self._is_group(set_here):
+            set_here, _, text = word.lstrip("+").partition("=")
+            chosen = self._is_group(set_here) and not text.startswith("{")
+            if (key == set_here or key.startswith((f"{set_here}.", f"{set_here}["))) and not chosen:
                 return "on the command line"
         for file, package in self._files:
             node = _node(file, names, package.split(".") if package else [])

@@ -11,9 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from leyden.config.app import use_paths_of
 from leyden.config.build import build_data, build_model
-from leyden.config.explain import full_keys
 from leyden.config.targets import trusted_packages, trusted_project
-from leyden.config.values import value_of
+from leyden.config.values import full_keys, value_of
 from leyden.config.words import checked_loader, checked_words
 from leyden.errors import UserError
 from leyden.nearest import did_you_mean

@@ -1,23 +1,35 @@
 """How the words of a command are written, before anybody looks up what they name."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from hydra._internal.utils import get_args_parser
 
 from leyden.config.mistakes import Mistake
 from leyden.nearest import joined, nearest, or_such
 
-FLAGS = (
-    *("--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--resolve", "--package", "-p", "--run", "-r"),
-    *("--multirun", "-m", "--shell-completion", "-sc", "--config-path", "-cp", "--config-name", "-cn"),
-    *("--config-dir", "-cd", "--info", "-i"),
-)
-SHOWN = ("job", "hydra", "all")
-INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
-WITH_VALUE = (
-    *("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"),
-    *("--info", "-i"),
-)
+# By their names, with what Hydra's parser knows of them; but for the one that unpickles a file.
+FLAGS = {
+    name: action
+    for action in get_args_parser()._actions
+    for name in action.option_strings
+    if name != "--experimental-rerun"
+}
+ASKING = ("--cfg", "-c", "--info", "-i", "--shell-completion", "-sc", "--run", "-r")
+SEVERAL = ("-m", "--multirun")
+# Of Hydra's grammar, and how each is written.
+FUNCTIONS = {
+    "choice": "choice(a,b,c)",
+    "range": "range(start,stop,step), of numbers",
+    "interval": "interval(low,high), of numbers",
+    "glob": "glob(*)",
+    "sort": "sort(3,1,2)",
+    "shuffle": "shuffle(1,2,3)",
+    "tag": "tag(name,interval(low,high))",
+    **{name: f"{name}(value)" for name in ("int", "float", "str", "bool", "json_str")},
+    "extend_list": "extend_list(a,b)",
+}
 # Quotes and dashes of a text processor: “ ” „ and the single ones, then en dash, em dash and the minus sign.
 TYPOGRAPHIC = str.maketrans(
     dict(zip("\u201c\u201d\u201e\u2018\u2019\u2013\u2014\u2212", [*'"""', *"''", "-", "--", "-"], strict=True))
@@ -34,57 +46,99 @@ def spelt(words: Sequence[str], configs: Path) -> tuple[list[str], list[Mistake]
             good += mistake.instead or ()
             del rest[: len(mistake.words)]
         else:
-            value = (
-                rest[0] in WITH_VALUE and len(rest) > 1 and not (rest[0] in ("--info", "-i") and rest[1] not in INFO)
-            )
-            good += rest[: 1 + value]
-            del rest[: 1 + value]
-    return good, mistakes
+            length = _length(rest)
+            good += rest[:length]
+            del rest[:length]
+    overrides, flags = flags_apart(good)
+    twice = list(_given_twice(overrides))
+    for mistake in twice:
+        good.remove(*mistake.words)
+    return good, [*mistakes, *_contradicting(flags), *twice]
+
+
+def _length(words: Sequence[str]) -> int:
+    """How many words the first of them is: a flag has its value with it."""
+    flag = FLAGS.get(words[0])
+    if flag is None or flag.nargs == 0 or len(words) == 1:
+        return 1
+    return 2 if flag.nargs is None or words[1] in (flag.choices or ()) else 1
+
+
+def _contradicting(flags: Sequence[tuple[str, ...]]) -> Iterator[Mistake]:
+    given = {flag[0].partition("=")[0]: flag for flag in flags}
+    asked, several = [name for name in given if name in ASKING], [name for name in given if name in SEVERAL]
+    for name in asked[1:]:
+        yield Mistake(given[name], f"{joined(asked)}: only one of them is answered at a time", ())
+    if asked and several:
+        what = (
+            f"{asked[0]}: shows the config of one run, not of a sweep: leave {several[0]} out, with one value of a key"
+        )
+        yield Mistake((several[0],), what, ())
+    for name in given:
+        if name in ("--resolve", "--package", "-p") and not given.keys() & {"--cfg", "-c", "--help", "-h"}:
+            what = f"{name}: says how --cfg job shows the config, and is nothing without it"
+            yield Mistake(given[name], what, ("--cfg", "job", *given[name]))
+
+
+def _given_twice(overrides: Sequence[str]) -> Iterator[Mistake]:
+    before: dict[str, str] = {}
+    for word in overrides:
+        key = word.partition("=")[0]
+        if key in before:
+            yield Mistake((before[key],), f"{before[key]} {word}: {key} is given twice", ())
+        before[key] = word
 
 
 def _misspelt(words: Sequence[str], configs: Path) -> Mistake | None:
     """What is wrong with the first of the words; the others tell whether the shell has split it."""
     word = words[0]
     following = words[1] if len(words) > 1 and not words[1].startswith("-") else ""
+    if not re.search(r"\w", word):
+        return Mistake((word,), f"'{word}': names nothing", ())
     plain = word.translate(TYPOGRAPHIC)
     if plain != word and (word[0] in "\u2013\u2014\u2212" or re.search("[\u201c\u201d\u201e\u2018\u2019]", word)):
         what = f"{word}: its quotes or dashes are those of a text processor"
         return Mistake((word,), what, (plain.strip("'\"") if plain[0] in "'\"" else plain,))
     if word.startswith("-"):
-        return _wrong_flag(word, following, words[1:2])
+        return _wrong_flag(words, following)
     key, equals, text = word.partition("=")
-    if not equals:
-        return None if word[:1] in ("~", "+") and word.strip("~+") else _without_equals(word, following, words, configs)
-    if not key.lstrip("+~").strip():
+    if not equals and word[0] != "~":
+        return _without_equals(word, following, words, configs)
+    if not re.search(r"\w", key):
         return Mistake((word,), f"{word}: there is no key before the equals sign")
     if key != key.strip() or (text != text.strip() and not text.strip().startswith(("'", '"'))):
-        return Mistake((word,), f"{word}: has spaces around its equals sign", (f"{key.strip()}={text.strip()}",))
-    if not text and following and "=" not in following and following[0] not in "+~":
+        what = f"{word}: has spaces around its key or its value"
+        return Mistake((word,), what, (f"{key.strip()}={text.strip()}",))
+    tidy = re.sub(r"(?<=[./])[./]+|[./]+$", "", re.sub(r"^(\+\+?|~)?[+~./]*", r"\1", key))
+    if tidy != key:
+        return Mistake((word,), f"{word}: {key} is no name of a key", (f"{tidy}{equals}{text}",))
+    if not text and following and equals and "=" not in following and following[0] not in "+~":
         return Mistake((word, following), f"{word} {following}: an override has no spaces", (f"{word}{following}",))
     if text.startswith("="):
         return Mistake((word,), f"{word}: one equals sign is enough", (f"{key}={text.lstrip('=')}",))
     if leads_out(word, configs):
         what = f"{word}: must be a plain name, with no way out of the folder that it is looked for in"
         return Mistake((word,), what)
-    return _unbalanced(words)
+    return _unbalanced(words) or _unreadable(word, following)
 
 
-def _wrong_flag(word: str, following: str, next_word: Sequence[str]) -> Mistake | None:
-    name, equals, value = word.lstrip("-").partition("=")
-    flag = word.partition("=")[0]
+def _wrong_flag(words: Sequence[str], following: str) -> Mistake | None:
+    word = words[0]
+    flag, equals, value = word.partition("=")
     if flag in FLAGS:
-        shown = [value] if equals else list(next_word)
-        choices = SHOWN if flag in ("--cfg", "-c") else INFO if equals and flag in ("--info", "-i") else ()
-        if choices and not set(shown) & set(choices):
-            meant = nearest(shown[0], choices) if shown else [choices[0]]
+        known = FLAGS[flag]
+        if known.nargs == 0:
+            return Mistake((word,), f"{word}: takes no value", (flag,)) if equals else None
+        shown = [value] if equals else list(words[1 : _length(words)])
+        if known.nargs == "?" and not shown:
+            return None
+        if (choices := list(known.choices or ())) and not set(shown) & set(choices):
+            meant = nearest(shown[0], choices) if shown else choices[:1]
             what = f"{' '.join([flag, *shown])}: shows {joined(choices, 'or')}{or_such(meant)}"
             return Mistake((word, *([] if equals else shown)), what, (flag, meant[0]) if meant else None)
-        if flag in WITH_VALUE and flag not in ("--info", "-i") and not shown:
-            return Mistake((word,), f"{word}: must be followed by a value")
-        if equals and flag not in WITH_VALUE:
-            return Mistake((word,), f"{word}: takes no value", (flag,))
-        return None
-    flags = nearest(word, [flag for flag in FLAGS if flag.startswith("--")]) if not equals and name else []
+        return None if shown else Mistake((word,), f"{word}: must be followed by a value")
+    name = flag.lstrip("-")
+    flags = nearest(word, [flag for flag in FLAGS if flag.startswith("--")]) if not equals else []
     if flags and (not following or "=" in following):
         return Mistake((word,), f"{word}: no such flag{or_such(flags)}", (flags[0],))
     what = f"{word}: no such flag; overrides are written without dashes: {name}=..."
@@ -93,6 +147,22 @@ def _wrong_flag(word: str, following: str, next_word: Sequence[str]) -> Mistake 
     if following and "=" not in following:
         return Mistake((word, following), what, (f"{name}={following}",))
     return Mistake((word,), what)
+
+
+def _unreadable(word: str, following: str) -> Mistake | None:
+    """What Hydra's grammar makes no sense of, whatever the key is."""
+    key, _, text = word.partition("=")
+    several = re.split(r"\s+(?=[+~]*[\w./@]+=)", word)
+    if len(several) > 1 and all(_missing(each) == "" for each in several):
+        return Mistake((word,), f"{word}: quotes are put around each override", tuple(several))
+    if text.endswith(",") and following and "=" not in following:
+        return Mistake((word, following), f"{word} {following}: an override has no spaces", (f"{word}{following}",))
+    if not re.search("['\"]", text) and (fewer := re.sub(r",\s*(?=[\]})]|$)", "", text)) != text:
+        return Mistake((word,), f"{word}: nothing comes after its last comma", (f"{key}={fewer}",))
+    called = re.fullmatch(r"(\w+)(\(.*\))", text)
+    if called and called[1] not in FUNCTIONS and (meant := nearest(called[1], FUNCTIONS)):
+        return Mistake((word,), f"{word}: no such function{or_such(meant)}", (f"{key}={meant[0]}{called[2]}",))
+    return None
 
 
 def _without_equals(word: str, following: str, words: Sequence[str], configs: Path) -> Mistake:
@@ -111,7 +181,7 @@ def _without_equals(word: str, following: str, words: Sequence[str], configs: Pa
         return Mistake((word, following), f"{what}, with no space", (f"{key}={following}",))
     if len(parts := re.split(r"[/.]", word)) == 2 and (configs / parts[0] / f"{parts[1]}.yaml").is_file():
         return Mistake((word,), f"{what}, did you mean {'='.join(parts)}?", ("=".join(parts),))
-    meant = [options[name] for name in nearest(word, options)] if word else []
+    meant = [options[name] for name in nearest(word, options)]
     return Mistake((word,), f"{what}{or_such(meant)}", (meant[0],) if meant else None)
 
 
@@ -132,7 +202,7 @@ def _unbalanced(words: Sequence[str]) -> Mistake | None:
         while closed and _missing(closed) is None:
             closed = closed[:-1]
         return Mistake((word,), f"{word}: closes more brackets than it opens", (f"{key}={closed}",))
-    if missing == ")" and not re.search(r"\b(choice|range|interval|glob|sort|shuffle|tag|int|float|str|bool)\(", text):
+    if missing == ")" and not set(re.findall(r"(\w+)\(", text)) & FUNCTIONS.keys():
         return Mistake((word,), f"{word}: a value with a bracket in it is put in quotes", (f"{key}='{text}'",))
     if missing in ("'", '"') and text[0] != missing:
         other = {"'": '"', '"': "'"}[missing]
@@ -171,11 +241,14 @@ def leads_out(word: str, configs: Path) -> bool:
     return any(path.is_absolute() or ".." in path.parts for path in paths)
 
 
-def flags_apart(words: Sequence[str]) -> tuple[list[str], list[str]]:
+def flags_apart(words: Sequence[str]) -> tuple[list[str], list[tuple[str, ...]]]:
     """The overrides, and the flags with their values."""
-    overrides, flags = list[str](), list[str]()
-    for before, word in zip(["", *words], words, strict=False):
-        is_value = before in WITH_VALUE and (before not in ("--info", "-i") or word in INFO)
-        if word not in ("-m", "--multirun"):
-            (flags if is_value or word.startswith("-") else overrides).append(word)
+    rest, overrides, flags = list(words), list[str](), list[tuple[str, ...]]()
+    while rest:
+        length = _length(rest)
+        if rest[0].startswith("-"):
+            flags.append(tuple(rest[:length]))
+        else:
+            overrides.append(rest[0])
+        del rest[:length]
     return overrides, flags

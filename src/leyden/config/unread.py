@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
-from leyden.config.explain import full_keys
+from leyden.config.values import full_keys
 
 # All that the engine reads itself, besides the groups that it builds and what is below `hydra`, and its kind.
 BY_THE_ENGINE: Mapping[str, Any] = {

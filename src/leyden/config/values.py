@@ -17,3 +17,18 @@ def value_of(key: str, text: str) -> Any:
     if override.is_sweep_override():
         raise UserError(f"{key}={text}: takes one value; a list is written [1,2]")
     return override.value()
+
+
+def full_keys(values: Any, prefix: str = "") -> list[str]:
+    """The dotted names of everything in nested mappings."""
+    return list(by_full_key(values, prefix))
+
+
+def by_full_key(values: Any, prefix: str = "") -> dict[str, Any]:
+    """Everything in nested mappings, by its dotted name: first what is above."""
+    if not isinstance(values, dict):
+        return {}
+    flat = {f"{prefix}{name}": value for name, value in values.items()}
+    for name, value in values.items():
+        flat |= by_full_key(value, f"{prefix}{name}.")
+    return flat

@@ -42,6 +42,8 @@ class RunFolder:
     def open(cls, path: str | os.PathLike[str]) -> "RunFolder":
         """Raises UserError for a folder that no training has left."""
         run = cls(path)
+        if not str(path):
+            raise UserError("no run folder is named; one looks like logs/xor/2026-11-21_19-03-00")
         if run.path.is_file():
             raise UserError(
                 f"{path} is a file: name the run folder that it is in (evaluate, predict and export take the file as "

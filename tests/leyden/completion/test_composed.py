@@ -6,7 +6,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from leyden.completion.composed import composed
-from leyden.config.explain import full_keys
+from leyden.config.values import full_keys
 
 OPTIONS = [
     [f"{file.parent.name}={file.stem}"] for file in sorted(CONFIGS.glob("*/*.yaml")) if "hydra" not in file.parts

@@ -2,12 +2,6 @@ import pytest
 
 from leyden.config.explain import explain
 from leyden.errors import UserError
-from leyden.nearest import did_you_mean
-
-
-def test_the_nearest_name_is_proposed_and_none_where_none_is_near() -> None:
-    assert did_you_mean("xorr", ["sine", "xor", "cifar10"]) == ", did you mean xor?"
-    assert did_you_mean("qqq", ["sine", "xor"]) == ""
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import pytest
 from conftest import PROJECT, command
 
 from leyden.cli import VERBS
-from leyden.completion.words import completions
+from leyden.completion.words import FLAGS, INFO, SHOWN, completions
+from leyden.config.spelling import FLAGS as OF_HYDRA
 
 
 def answered(line: str) -> list[str]:
@@ -57,6 +58,11 @@ KNOWN = {
     "leyden diff --h": "--help",
     "leyden completion ": "bash fish zsh",
 }
+
+
+def test_its_flags_are_those_of_hydra() -> None:
+    assert set(FLAGS) == OF_HYDRA.keys()
+    assert (set(SHOWN), set(INFO)) == (set(OF_HYDRA["--cfg"].choices), set(OF_HYDRA["--info"].choices))
 
 
 @pytest.mark.parametrize("line", KNOWN)
