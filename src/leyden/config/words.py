@@ -91,7 +91,7 @@ class CheckedLoader(ConfigLoaderImpl):
 
     _found: tuple[list[str], WordsError] | None = None
     _listed: CachingConfigRepository | None = None
-    _command: "_Command"
+    _command: "_Command | None" = None  # while a config is composed
 
     def get_group_options(
         self,
@@ -131,7 +131,7 @@ class CheckedLoader(ConfigLoaderImpl):
         except (HydraException, ValueError) as error:
             raise WordsError([*command.mistakes, told_by_hydra(error, overrides)]) from error
         finally:
-            del self._command  # a launcher may pickle the loader
+            self._command = None  # a launcher may pickle the loader
 
     def validate_sweep_overrides_legal(  # type: ignore[override]
         self, overrides: list[Override], run_mode: RunMode, from_shell: bool
@@ -142,23 +142,26 @@ class CheckedLoader(ConfigLoaderImpl):
     def _parse_overrides_and_create_caching_repo(
         self, config_name: str | None, overrides: list[str]
     ) -> tuple[list[Override], CachingConfigRepository]:
+        command = self._command
+        if command is None:
+            return super()._parse_overrides_and_create_caching_repo(config_name, overrides)
         try:
             parsed, repo = super()._parse_overrides_and_create_caching_repo(config_name, overrides)
         except OverrideParseException:
-            readable = [each for word in overrides for each in self._command.readable(word)]
+            readable = [each for word in overrides for each in command.readable(word)]
             parsed, repo = super()._parse_overrides_and_create_caching_repo(config_name, readable)
             for override in parsed:
-                override.input_line = self._command.quoted.get(str(override.input_line), override.input_line)
-        if overrides:
-            self._command.parsed = parsed
-            self._command.check_groups(config_name, repo)
+                override.input_line = command.quoted.get(str(override.input_line), override.input_line)
+        command.parsed = parsed
+        command.check_groups(config_name, repo)
         return parsed, repo
 
     def _compose_config_from_defaults_list(self, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:
         config = super()._compose_config_from_defaults_list(defaults, repo)
-        self._command.check_keys(config, repo)
-        if self._command.mistakes:
-            raise WordsError(self._command.mistakes)
+        if self._command is not None:
+            self._command.check_keys(config, repo)
+            if self._command.mistakes:
+                raise WordsError(self._command.mistakes)
         return config
 
 
