@@ -1,8 +1,10 @@
 import pytest
 from conftest import CONFIGS, PROJECT
+from hydra import initialize_config_dir
 
 from leyden.config.app import use_paths_of
 from leyden.config.origin import Origin
+from leyden.config.words import checked_loader
 
 
 @pytest.mark.parametrize(
@@ -16,3 +18,9 @@ from leyden.config.origin import Origin
 def test_where_a_key_was_set(word: str, where: str) -> None:
     use_paths_of(PROJECT)
     assert Origin([word], [CONFIGS]).of("model.hidden_features") == where
+
+
+def test_it_looks_with_the_loader_that_composed() -> None:
+    use_paths_of(PROJECT)
+    with checked_loader(), initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        assert Origin(["optimizer=sgd"], [CONFIGS]).of("optimizer.lr").startswith("configs/optimizer/sgd.yaml:")
