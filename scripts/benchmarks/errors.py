@@ -191,7 +191,6 @@ seed.=1 | seed=1
 -- seed=3 | seed=3
 'seed=3 ' | seed=3
 "seed='3" | seed=3
-seed=1 seed=2 | seed=2
 experiment=xor experiment=sine | experiment=sine
 --resolve seed=1 | --cfg job --resolve seed=1
 --cfg job --info | --cfg job

@@ -1,6 +1,6 @@
 """How the cost of a step grows: with epochs, logged values, samples in memory and parameters.
 
-    python scripts/benchmarks/growth.py                    # writes docs/growth.png; five minutes
+    python scripts/benchmarks/growth.py                    # writes docs/growth.png; a quarter of an hour
 
 Steps per CPU second of SimpleNet on one thread, with everything on, from the first batch to the end of training: what
 starting up takes is not in it. Beside it a hand-written loop of the same model on the same data, which logs and saves

@@ -50,7 +50,7 @@ def spelt(words: Sequence[str], configs: Path) -> tuple[list[str], list[Mistake]
             good += rest[:length]
             del rest[:length]
     overrides, flags = flags_apart(good)
-    twice = list(_given_twice(overrides))
+    twice = list(_left_out_twice(overrides))
     for mistake in twice:
         good.remove(*mistake.words)
     return good, [*mistakes, *_contradicting(flags), *twice]
@@ -80,13 +80,11 @@ def _contradicting(flags: Sequence[tuple[str, ...]]) -> Iterator[Mistake]:
             yield Mistake(given[name], what, ("--cfg", "job", *given[name]))
 
 
-def _given_twice(overrides: Sequence[str]) -> Iterator[Mistake]:
-    before: dict[str, str] = {}
-    for word in overrides:
-        key = word.partition("=")[0]
-        if key in before:
-            yield Mistake((before[key],), f"{before[key]} {word}: {key} is given twice", ())
-        before[key] = word
+def _left_out_twice(overrides: Sequence[str]) -> Iterator[Mistake]:
+    """What Hydra trips over; of a key that is set twice the last value counts, as in `train.py $DEFAULTS "$@"`."""
+    left_out = [word for word in overrides if word.startswith("~")]
+    for word in sorted({word for word in left_out if left_out.count(word) > 1}):
+        yield Mistake((word,), f"{word} {word}: {word} is given twice", ())
 
 
 def _misspelt(words: Sequence[str], configs: Path) -> Mistake | None:

@@ -131,6 +131,7 @@ def test_it_is_run_again_by_its_words(tmp_path: Path) -> None:
 def test_told_to_stop_it_goes_on_from_where_it_was(tmp_path: Path) -> None:
     process = started(*XOR, "population=3", "trainer.max_epochs=100000", f"paths.log_dir={tmp_path}")
     while not list(tmp_path.glob("xor/*/metrics.csv")):
+        assert process.poll() is None, process.communicate()
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
