@@ -31,7 +31,7 @@ def test_every_experiment_trains_two_steps_and_states_what_is_known(tmp_path: Pa
     assert all(ranges and set(ranges) <= names for ranges, names in zip(known, reported, strict=True))
 
 
-@pytest.mark.parametrize("experiment", ["xor", "sine"])
+@pytest.mark.parametrize("experiment", ["xor", pytest.param("sine", marks=pytest.mark.slow)])
 def test_every_optimizer_trains_with_every_scheduler(experiment: str, tmp_path: Path) -> None:
     optimizers, schedulers = options("optimizer"), options("scheduler")
     completed = train(

@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import called, command, only_folder
 
-SMALL = ("trainer.precision=32-true", "model.widths=[8,8,8]", "data.batch_size=400")  # six steps an epoch
+SMALL = ("trainer.precision=32-true", "model.widths=[8,8,8]", "data.batch_size=400", "optimizer.lr=0.05")  # six steps
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_it_learns_and_tests_its_last_weights(whole: Path) -> None:
     ended = result(whole)
     assert (ended["status"], ended["steps"]) == ("finished", 30)
     assert set(ended["metrics"]) == {"train/loss", "train/accuracy", "test/loss", "test/accuracy"}
-    assert ended["metrics"]["test/accuracy"] > 0.15  # chance is 0.1
+    assert ended["metrics"]["test/accuracy"] > 0.25  # chance is 0.1; measured with three seeds: 0.34 to 0.58
     best, last = (checkpoint(whole, name)["state_dict"] for name in ("best", "last"))
     assert all(torch.equal(value, last[name]) for name, value in best.items())
 

@@ -16,7 +16,7 @@ from leyden.verbs.predict import predictions
 NO_LEYDEN = "; assert not [name for name in sys.modules if name.startswith(('leyden', 'lab', 'lightning'))]"
 
 
-@pytest.mark.parametrize("format", ["onnx", "torch_export"])
+@pytest.mark.parametrize("format", ["onnx", pytest.param("torch_export", marks=pytest.mark.slow)])
 def test_an_exported_net_takes_raw_images_in_batches_of_any_size(format: str, cifar_run: Path, tmp_path: Path) -> None:
     file = tmp_path / f"net{'.onnx' if format == 'onnx' else '.pt2'}"
     completed = leyden("export", str(cifar_run), f"format={format}", f"output={file}")

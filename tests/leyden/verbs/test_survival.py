@@ -218,13 +218,14 @@ def test_a_sweep_that_is_told_to_stop_begins_no_further_job(tmp_path: Path) -> N
     assert sorted(file.parent.name for file in tmp_path.glob("sweep/*/result.json")) == ["0"]
 
 
-def test_five_runs_that_are_killed_go_on_and_end_as_if_they_had_not_been() -> None:
+@pytest.mark.slow
+def test_ten_runs_that_are_killed_go_on_and_end_as_if_they_had_not_been() -> None:
     """The short version of scripts/benchmarks/survive.py, which has no kill in the imports."""
-    words = "scripts/benchmarks/survive.py", "--fork", "--cases", "xor", "--kills", "5", "--jobs", "2"
+    words = "scripts/benchmarks/survive.py", "--fork", "--cases", "xor", "--kills", "10", "--jobs", "2"
     completed = subprocess.run([sys.executable, *words], cwd=PROJECT, capture_output=True, text=True, check=False)
     assert completed.returncode == 0, completed.stderr
     row = next(line for line in completed.stdout.splitlines() if line.startswith("xor  "))
-    assert row.split()[1:5] == ["5", "5", "0", "0"]
+    assert row.split()[1:5] == ["10", "10", "0", "0"]
 
 
 def test_where_the_last_checkpoint_is_damaged_the_one_before_it_is_taken(whole: Path, run: Path) -> None:
