@@ -43,9 +43,11 @@ def main(arguments: Sequence[str] | None = None, project: Path | None = None) ->
             print(Signature.of(verb).help())
         else:
             positional, keywords = Signature.of(verb).bind(words)
-            getattr(importlib.import_module(f"leyden.verbs.{verb}"), verb)(*positional, **keywords)
-    except BrokenPipeError:  # whoever reads what is printed has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            try:
+                getattr(importlib.import_module(f"leyden.verbs.{verb}"), verb)(*positional, **keywords)
+                sys.stdout.flush()
+            except BrokenPipeError:  # whoever reads what is printed has read enough
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
         _fail(error)
     except KeyboardInterrupt:

@@ -1,7 +1,10 @@
 """The command line as a shell sees it: what is typed, what is printed, what is left behind."""
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,6 +81,15 @@ def test_a_config_that_asks_for_a_sweep_is_told_how(tmp_path: Path) -> None:
     completed = command("python", "train.py", "experiment=many", cwd=tmp_path)
     assert completed.returncode == 1
     assert completed.stderr == "error: hydra.mode=MULTIRUN in a config has no effect here: type -m\n"
+
+
+def test_who_has_read_enough_of_what_a_verb_prints_is_told_nothing() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = sys.executable, "-c", "from leyden.cli import main; main(['completion', 'bash'])"
+    completed = subprocess.run(words, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (completed.returncode, completed.stderr) == (0, "")
 
 
 def test_what_is_for_sweeps_alone_takes_a_sweep() -> None:

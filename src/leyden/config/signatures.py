@@ -10,9 +10,10 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from leyden.config.hints import Made, choices_of, expected, fits, hint_of
+from leyden.config.keys import BY_THE_ENGINE
 from leyden.config.origin import Origin
 from leyden.config.targets import allowed_target
-from leyden.config.unread import BY_THE_ENGINE, referred_to, unread
+from leyden.config.unread import referred_to, unread
 from leyden.config.values import full_keys
 from leyden.errors import UserError
 from leyden.nearest import did_you_mean

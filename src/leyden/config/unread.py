@@ -1,42 +1,12 @@
 """Keys of a config that nothing reads: not the engine, no class that a `_target_` names, and no interpolation."""
 
 import re
-from collections.abc import Iterator, Mapping, Set
-from typing import Any, Literal
+from collections.abc import Iterator, Set
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from leyden.config.values import full_keys
-
-# All that the engine reads itself, besides the groups that it builds and what is below `hydra`, and its kind.
-BY_THE_ENGINE: Mapping[str, Any] = {
-    "name": str | int,
-    "seed": int,
-    "threads": int | None,
-    "population": int | None,
-    "rerun": str | None,
-    "init_from": str | None,
-    "strict": bool,
-    "compile": bool,
-    "targets": list[str],
-    "guard": bool | Literal["on", "off"],
-    "full_traceback": bool,
-    "expected": Mapping[str, tuple[float, float]] | None,
-    "monitor.metric": str,
-    "monitor.mode": Literal["min", "max"],
-    "paths.log_dir": str,
-    "paths.run_dir": str,
-    "sweep.resume": str | None,
-    "sweep.fail_fast": bool,
-    "sweep.max_failures": int | None,
-    "sweep.n_trials": int,
-    "sweep.space": Mapping[str, Any] | None,
-    "sweep.sampler": str,
-    "sweep.seed": int | None,
-    "sweep.pruner": str,
-    "sweep.objectives": Mapping[str, Literal["min", "max"]] | None,
-    "sweep.storage": str | None,
-}
 
 
 def unread(config: DictConfig, read: Set[str]) -> dict[str, Any]:

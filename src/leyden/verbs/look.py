@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from hydra import compose
@@ -57,9 +58,9 @@ class Look:
         for group, options in groups.items():
             for option in options:
                 word, config = f"{group}={option}", together.get((group, option))
-                finding = self._finding(group, word, lambda: self._option(group, word, config))  # noqa: B023
+                finding = self._finding(group, word, partial(self._option, group, word, config))
                 if config is not None and finding.verdict in (FAULT, UNFIT):  # may be one of what it came with
-                    finding = self._finding(group, word, lambda: self._option(group, word, None))  # noqa: B023
+                    finding = self._finding(group, word, partial(self._option, group, word, None))
                 yield finding
 
     def _finding(self, group: str, word: str, look: Callable[[], None]) -> Finding:

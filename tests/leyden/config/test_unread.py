@@ -11,9 +11,10 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from leyden.config.app import use_paths_of
+from leyden.config.keys import BY_THE_ENGINE
 from leyden.config.origin import Origin
 from leyden.config.signatures import BUILT, BUILT_EACH, problems
-from leyden.config.unread import BY_THE_ENGINE, referred_to, unread
+from leyden.config.unread import referred_to, unread
 from leyden.config.values import full_keys
 
 MINE = """\
