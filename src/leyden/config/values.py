@@ -1,4 +1,4 @@
-"""Values as Hydra reads them on a command line."""
+"""The values of a config as a command line has them, and the names of all that is in it."""
 
 from typing import Any
 
