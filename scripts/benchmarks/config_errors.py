@@ -34,7 +34,7 @@ from leyden.cli import main as leyden
 from leyden.config.app import options_of, use_paths_of
 from leyden.config.origin import Origin
 from leyden.config.signatures import BUILT, BUILT_EACH, FACTORIES, GIVEN_LATER, OF_HYDRA, Arguments, problems
-from leyden.config.unread import BY_THE_ENGINE
+from leyden.config.keys import BY_THE_ENGINE
 
 CONFIGS = PROJECT / "configs"
 GROUPS = ("experiment", "model", "data", "optimizer", "scheduler", "trainer", "callbacks", "logger", "debug")
