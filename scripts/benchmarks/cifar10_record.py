@@ -29,6 +29,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.table import Table
 
+from lab.data import CIFAR10DataModule
+from lab.models import CifarCNN
 from leyden.cli import main as leyden
 from leyden.config.app import VERSION_BASE, use_paths_of
 from leyden.config.build import build_data, build_model, seed_all
@@ -135,7 +137,12 @@ def raw(words: list[str]) -> Outcome:
     seed_all(config)
     torch.backends.cudnn.benchmark = config.trainer.benchmark
     data, model = build_data(config), build_model(config).to(device)
+    assert isinstance(data, CIFAR10DataModule)
+    assert isinstance(model, CifarCNN)
     batches = data.train_dataloader()
+    assert data.normalize
+    assert data.splits
+    assert model.make_scheduler
     normalize = data.normalize.to(device)
     model.whiten.fit(normalize(data.splits.train[0][:5000].to(device)))
     batches.tensors = tuple(tensor.to(device) for tensor in batches.tensors)
@@ -156,9 +163,9 @@ def raw(words: list[str]) -> Outcome:
             scheduler.step()
     seconds = now() - began
     model.eval()
-    images, labels = (part.to(device).split(config.data.eval_batch_size) for part in data.splits.test)
+    split = (torch.split(tensor.to(device), config.data.eval_batch_size) for tensor in data.splits.test)
     with torch.inference_mode(), mixed():
-        right = [model(normalize(part)).argmax(1) == answers for part, answers in zip(images, labels, strict=True)]
+        right = [model(normalize(images)).argmax(1) == labels for images, labels in zip(*split, strict=True)]
     return seconds, float(torch.cat(right).float().mean())
 
 

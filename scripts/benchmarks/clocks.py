@@ -24,6 +24,7 @@ class TrainingClock(Callback):
 
     def __init__(self, every: int) -> None:
         self.every = every
+        self._began, self._step = 0.0, 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         TrainingClock.seconds = []

@@ -32,9 +32,9 @@ from safetensors.torch import save_file
 
 from leyden.cli import main as leyden
 from leyden.config.app import options_of, use_paths_of
+from leyden.config.keys import BY_THE_ENGINE
 from leyden.config.origin import Origin
 from leyden.config.signatures import BUILT, BUILT_EACH, FACTORIES, GIVEN_LATER, OF_HYDRA, Arguments, problems
-from leyden.config.keys import BY_THE_ENGINE
 
 CONFIGS = PROJECT / "configs"
 GROUPS = ("experiment", "model", "data", "optimizer", "scheduler", "trainer", "callbacks", "logger", "debug")
@@ -100,8 +100,8 @@ experiment=xor optimizer.lr=-1 | Invalid learning rate
 experiment=xor model.hidden_activation=tanhh | no activation is called 'tanhh'
 experiment=xor data.batch_size=0 | batch_size must be at least 1
 experiment=cifar10 model.views=mirrored | choose one of
-experiment=xor monitor.mode=least | callbacks.best.mode='least' (monitor.mode, on the command line): must be one of
-experiment=xor callbacks=no_checkpoints monitor.mode=least | mode=least: must be min or max
+experiment=xor monitor.mode=least | monitor.mode='least' (on the command line): must be one of
+experiment=xor callbacks=no_checkpoints monitor.mode=least | monitor.mode='least' (on the command line): must be one of
 +trainer.logger=false | trainer.logger=false (on the command line): nothing reads it
 """
 FILES = {
@@ -162,7 +162,7 @@ def made_in(node: Any, key: str) -> Iterator[tuple[str, DictConfig]]:
         if "_target_" in node:
             yield key, node
         for name in node:
-            yield from made_in(node[name], f"{key}.{name}")
+            yield from made_in(node[name], f"{key}.{name!s}")
 
 
 def slip(name: str, generator: random.Random) -> str:

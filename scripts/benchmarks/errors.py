@@ -23,6 +23,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import config_errors
@@ -516,7 +517,7 @@ def costs(repetitions: int) -> list[Figure]:
     found = in_turn(
         {
             "lightning": lambda: command_seconds("-c", "import lightning"),
-            **{name: (lambda words=words: command_seconds("train.py", *words)) for name, words in commands.items()},
+            **{name: partial(command_seconds, "train.py", *words) for name, words in commands.items()},
         },
         repetitions,
     )

@@ -11,6 +11,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -82,7 +83,7 @@ def raw(axis: str, point: int) -> float:
     loss_of, optimizer = nn.MSELoss(), torch.optim.Adam(model.parameters(), lr=0.01)
     began, done = time.process_time(), 0
     while done < count:
-        for indices in torch.randperm(samples)[: count - done].split(1):
+        for indices in torch.split(torch.randperm(samples)[: count - done], 1):
             loss = loss_of(model(inputs[indices]), targets[indices])
             optimizer.zero_grad()
             loss.backward()
@@ -93,7 +94,7 @@ def raw(axis: str, point: int) -> float:
 
 def measured(case: Callable[[str, int], float], axis: str, repetitions: int) -> list[float]:
     """The median at each point of the axis."""
-    cases = {str(point): lambda point=point: case(axis, point) for point in POINTS[axis]}  # type: ignore[misc]
+    cases = {str(point): partial(case, axis, point) for point in POINTS[axis]}
     return [statistics.median(values) for values in in_turn(cases, repetitions).values()]
 
 

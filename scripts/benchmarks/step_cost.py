@@ -10,7 +10,6 @@ it, the same with Adam's fused step, which leyden chooses.
 import argparse
 import os
 import statistics
-import sys
 import time
 from functools import partial
 
@@ -51,7 +50,7 @@ def raw(experiment: str, fused: bool | None = None) -> float:
     for _ in range(PARTS[experiment]):
         began, steps = time.process_time(), 0
         for _ in range(EPOCHS[experiment]):
-            for indices in torch.randperm(len(inputs)).split(data.batch_size):
+            for indices in torch.split(torch.randperm(len(inputs)), data.batch_size):
                 loss = loss_of(model(inputs[indices]), targets[indices])
                 optimizer.zero_grad()
                 loss.backward()
@@ -105,4 +104,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

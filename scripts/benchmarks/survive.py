@@ -112,10 +112,7 @@ def main() -> int:
     return min(failures, 1)
 
 
-Start = Callable[[list[str], Path], subprocess.Popen]
-
-
-def run_case(folder: Path, words: tuple[str, ...], kills: int, jobs: int, seed: int, start: Start) -> list[Trial]:
+def run_case(folder: Path, words: tuple[str, ...], kills: int, jobs: int, seed: int, start: "Start") -> list[Trial]:
     began = time.monotonic()
     folder.mkdir()
     whole_words = [*words, f"paths.log_dir={folder}/whole"]
@@ -132,7 +129,7 @@ def run_case(folder: Path, words: tuple[str, ...], kills: int, jobs: int, seed: 
         return list(track(pool.map(one, range(kills)), f"{folder.name}: {seconds:.0f} s unbroken", total=kills))
 
 
-def trial(logs: Path, words: tuple[str, ...], whole: Path, moments: tuple[float, ...], start: Start) -> Trial:
+def trial(logs: Path, words: tuple[str, ...], whole: Path, moments: tuple[float, ...], start: "Start") -> Trial:
     new, stack = [*words, f"paths.log_dir={logs}"], logs.with_suffix(".stack")
     fell_into: list[str] = []
     damaged = 0
@@ -162,7 +159,7 @@ runpy.run_path("train.py", run_name="__main__")
 """
 
 
-def started(words: list[str], stack: Path) -> subprocess.Popen:
+def started(words: list[str], stack: Path) -> subprocess.Popen[bytes]:
     """`python train.py WORDS`, which dumps its stack into a file at SIGUSR2."""
     return subprocess.Popen(
         [sys.executable, "-c", WATCHED, stack, *words],
@@ -204,14 +201,18 @@ class Forked:
         return self.returncode or 0
 
 
-def finish(process: subprocess.Popen) -> bool:
+Process = subprocess.Popen[bytes] | Forked
+Start = Callable[[list[str], Path], Process]
+
+
+def finish(process: Process) -> bool:
     errors = process.stderr.read().decode() if process.stderr else ""
     if process.wait():
         print(errors, file=sys.stderr)
     return process.returncode == 0
 
 
-def killed_after(seconds: float, process: subprocess.Popen, stack: Path) -> str:
+def killed_after(seconds: float, process: Process, stack: Path) -> str:
     """What the process was doing when it was killed with all its children."""
     until = time.monotonic() + seconds
     while time.monotonic() < until and process.poll() is None:

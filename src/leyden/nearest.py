@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 # What the same thing is called elsewhere, and what it is called here.
 SYNONYMS = {
+    "acc": "accuracy",
     "accumulate": "accumulate_grad_batches",
     "arch": "model",
     "batch": "batch_size",

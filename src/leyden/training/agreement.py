@@ -6,7 +6,6 @@ made late are taken for right.
 
 import ast
 import copy
-import difflib
 import inspect
 import re
 import textwrap
@@ -18,6 +17,7 @@ import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from torch import Tensor, nn
 
+from leyden.nearest import did_you_mean
 from leyden.training.supervised import SupervisedModule
 from leyden.training.tensor_data import TensorDataModule
 
@@ -80,8 +80,7 @@ def unlogged(model: LightningModule, callbacks: Sequence[Callback], metric: str)
         logged |= {name for name in names if not name.startswith("test/")}
     if metric in logged:
         return None
-    nearest = difflib.get_close_matches(metric, sorted(logged), n=1)
-    hint = f", did you mean {nearest[0]}?" if nearest else ""
+    hint = did_you_mean(metric, sorted(logged))
     return f"{type(model).__name__} logs no such metric in training{hint} (there are: {', '.join(sorted(logged))})"
 
 

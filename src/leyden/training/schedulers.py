@@ -10,13 +10,24 @@ from collections.abc import Callable
 from typing import Any
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.lr_scheduler import LambdaLR, OneCycleLR
+
+from leyden.errors import UserError
 
 
 def is_told_steps(make_scheduler: Callable[..., Any]) -> bool | None:
     """Whether the factory waits for `total_steps`; None for one that has no such argument."""
     total_steps = inspect.signature(make_scheduler).parameters.get("total_steps")
     return None if total_steps is None else total_steps.default in (inspect.Parameter.empty, None)
+
+
+def refuse_more_steps(scheduler: OneCycleLR, steps: int) -> None:
+    """Raises UserError where the training takes more steps than the scheduler was told: it would raise at the last."""
+    if scheduler.total_steps < steps:
+        raise UserError(
+            f"scheduler.total_steps={scheduler.total_steps}: the training takes {steps} steps, and OneCycleLR "
+            "refuses one more than it was told; leave total_steps out, and it is told"
+        )
 
 
 def linear(optimizer: Optimizer, total_steps: int, warmup: float = 0.0) -> LambdaLR:

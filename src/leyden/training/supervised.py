@@ -16,7 +16,7 @@ from torchmetrics import Metric
 from leyden.errors import UserError
 from leyden.training.callbacks.hooks import PER_STEP
 from leyden.training.metrics import EpochMetrics
-from leyden.training.schedulers import is_told_steps
+from leyden.training.schedulers import is_told_steps, refuse_more_steps
 
 OptimizerFactory = Callable[..., Optimizer]  # of the parameters
 SchedulerFactory = Callable[..., Any]
@@ -119,11 +119,8 @@ class SupervisedModule(LightningModule):
         if told is not None:
             arguments = {"total_steps": self.total_steps()} if told else {}
             scheduler = self.make_scheduler(optimizer, **arguments)
-            if not told and isinstance(scheduler, OneCycleLR) and scheduler.total_steps < (steps := self.total_steps()):
-                raise UserError(
-                    f"scheduler.total_steps={scheduler.total_steps}: the training takes {steps} steps, and OneCycleLR "
-                    "refuses one more than it was told; leave total_steps out, and it is told"
-                )
+            if not told and isinstance(scheduler, OneCycleLR):
+                refuse_more_steps(scheduler, self.total_steps())
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
         return {
             "optimizer": optimizer,

@@ -1,13 +1,16 @@
 """A look at one experiment, and at each option that one can choose over it."""
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from hydra import compose
+from lightning.pytorch import LightningDataModule, Trainer
 from omegaconf import DictConfig, OmegaConf
+from torch.optim.lr_scheduler import OneCycleLR
 
 from leyden.config.app import options_of
 from leyden.config.build import build_data, build_initial, build_trainer, seed_all
@@ -19,7 +22,7 @@ from leyden.errors import UserError
 from leyden.training import SupervisedModule, TensorDataModule
 from leyden.training.agreement import disagreements, watched_in_vain
 from leyden.training.callbacks import Progress
-from leyden.training.schedulers import is_told_steps
+from leyden.training.schedulers import is_told_steps, refuse_more_steps
 from leyden.verbs import quiet  # noqa: F401
 from leyden.verbs.findings import FAULT, NONE, OK, SKIPPED, UNFIT, Finding
 from leyden.verbs.train import build_callbacks, built_loggers, guards
@@ -137,8 +140,6 @@ class Look:
             raise AbsentError(absent[0].reason.partition(";")[0])
         seed_all(config)
         model = build_initial(config) if group in ("optimizer", "scheduler") else self.model
-        if isinstance(model, SupervisedModule):
-            _make_optimizer(model)
         callbacks, _ = build_callbacks(config, model, self.data)
         if said := watched_in_vain(model, callbacks, config.monitor.metric):
             raise UserError("; ".join(said))
@@ -147,6 +148,8 @@ class Look:
             shown = {"logger": loggers or False, "default_root_dir": str(self.folder), "enable_progress_bar": False}
             silent = [callback for callback in callbacks if not isinstance(callback, Progress)]
             trainer = build_trainer(config, callbacks=[*silent, *guards(config, model)], **shown, **once)
+            if isinstance(model, SupervisedModule):
+                _make_optimizer(model, None if once or self.absent else _steps(trainer, self.data))
             if once and trainer.world_size == 1:
                 if isinstance(self.data, TensorDataModule):
                     self.data.batch_size = min(SMALL, self.data.batch_size)
@@ -156,8 +159,21 @@ class Look:
             raise self.absent
 
 
-def _make_optimizer(model: SupervisedModule) -> None:
-    """Raises UserError for values that optimizer or scheduler refuse."""
+def _make_optimizer(model: SupervisedModule, steps: int | None) -> None:
+    """Raises UserError for values that optimizer or scheduler refuse, also as the training takes so many steps."""
     optimizer = model.make_optimizer([parameter for parameter in model.parameters() if parameter.requires_grad])
     if model.make_scheduler is not None:
-        model.make_scheduler(optimizer, **({"total_steps": 1000} if is_told_steps(model.make_scheduler) else {}))
+        told = is_told_steps(model.make_scheduler)
+        scheduler = model.make_scheduler(optimizer, **({"total_steps": 1000} if told else {}))
+        if not told and steps is not None and isinstance(scheduler, OneCycleLR):
+            refuse_more_steps(scheduler, steps)
+
+
+def _steps(trainer: Trainer, data: LightningDataModule) -> int | None:
+    """The optimizer steps of a training; None where that is not known before it, or it has no end."""
+    if not isinstance(data, TensorDataModule) or trainer.max_epochs in (None, -1):
+        return None
+    limit, batches = trainer.limit_train_batches, len(data.train_dataloader()) // trainer.world_size
+    batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
+    steps = math.ceil(batches / trainer.accumulate_grad_batches) * trainer.max_epochs
+    return steps if trainer.max_steps == -1 else min(steps, trainer.max_steps)

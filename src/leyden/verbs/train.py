@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from omegaconf import DictConfig, OmegaConf
@@ -35,6 +36,7 @@ from leyden.training.agreement import watched_in_vain
 from leyden.training.callbacks import Best, BestCheckpoint, Guard, NonFiniteError, Prune
 from leyden.training.checkpoint_io import load_checkpoint
 from leyden.training.loggers import TensorBoardLogger
+from leyden.training.memory import keep_freed_memory
 from leyden.training.population import BestMembers, GuardMembers, Population, PopulationData, refuse_trainer
 from leyden.verbs import quiet  # noqa: F401
 from leyden.verbs.children import joined_by_children
@@ -110,6 +112,8 @@ def _train(config: DictConfig, composed: DictConfig, record: Record, resumed: Re
         )
         if isinstance(model, Population):
             refuse_trainer(trainer)
+        if isinstance(trainer.accelerator, CPUAccelerator):
+            keep_freed_memory()
         with told_to_stop(stop):
             if is_first_process():
                 record.keep_config()

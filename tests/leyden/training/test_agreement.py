@@ -131,10 +131,9 @@ THERE = "train/accuracy, train/loss, val/accuracy, val/loss"
     (SimpleNet(), "val/acc",
      f"SimpleNet logs no such metric in training, did you mean val/accuracy? (there are: {THERE})"),
     (SimpleNet(), "test/loss",
-     f"SimpleNet logs no such metric in training, did you mean train/loss? (there are: {THERE})"),
+     f"SimpleNet logs no such metric in training, did you mean train/loss or val/loss? (there are: {THERE})"),
     (MLPRegressor(), "val/r2",
-     "MLPRegressor logs no such metric in training, did you mean val/mse? (there are: train/loss, train/mse, val/loss, "
-     "val/mse)"),
+     "MLPRegressor logs no such metric in training (there are: train/loss, train/mse, val/loss, val/mse)"),
     (Logs(3), "val/own", None),
     (Logs(3), "val/owm", "Logs logs no such metric in training, did you mean val/own? (there are: train/loss, "
      "val/loss, val/own)"),

@@ -67,6 +67,9 @@ def test_data_that_is_not_there_is_no_fault(tmp_path: Path) -> None:
     ("trainer: {max_epochs: 5}\nmax_epoch: 5\nmonitor: {patience: 3}\n",
      "fault: bad: monitor.patience=3 (configs/experiment/bad.yaml:5): nothing reads it; max_epoch=5 "
      "(configs/experiment/bad.yaml:4): nothing reads it, did you mean trainer.max_epochs?"),
+    ("scheduler: {_target_: torch.optim.lr_scheduler.OneCycleLR, _partial_: true, max_lr: 0.1, total_steps: 150_000}\n",
+     "fault: bad: scheduler.total_steps=150000: the training takes 200000 steps, and OneCycleLR refuses one more than "
+     "it was told; leave total_steps out, and it is told"),
     ("optimizer: {lr: -1}\n", "fault: bad: optimizer (torch.optim.SGD): Invalid learning rate: -1"),
 ])  # fmt: skip
 def test_a_fault_is_told_and_ends_with_status_1(text: str, said: str, project: Path) -> None:
