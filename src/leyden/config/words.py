@@ -22,7 +22,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import MISSING, DictConfig
 
 from leyden.config.kinds import node_at
 from leyden.config.mistakes import Mistake, WordsError
@@ -83,6 +83,9 @@ def checked_loader() -> Iterator[None]:
         module.ConfigLoaderImpl = before
 
 
+ONE_RUN = "hydra.mode=RUN"  # is added to the overrides by Hydra, where no config names a mode
+
+
 class CheckedLoader(ConfigLoaderImpl):
     """Hydra's loader, which also holds the words against the config that they are to change, before they change it.
 
@@ -90,6 +93,7 @@ class CheckedLoader(ConfigLoaderImpl):
     """
 
     _found: tuple[list[str], WordsError] | None = None
+    _asked: tuple[list[str], DictConfig] | None = None  # composed where Hydra asked for the mode alone
     _listed: CachingConfigRepository | None = None
     _command: "_Command | None" = None  # that is being composed
 
@@ -115,6 +119,12 @@ class CheckedLoader(ConfigLoaderImpl):
         from_shell: bool = True,
         validate_sweep_overrides: bool = True,
     ) -> DictConfig:
+        asked, self._asked = self._asked, None
+        if asked and [*asked[0], ONE_RUN] == overrides:
+            config = asked[1]
+            config.hydra.mode = RunMode.RUN
+            config.hydra.overrides.hydra.append(ONE_RUN)
+            return config
         if self._found and self._found[0] == overrides[: len(self._found[0])]:
             raise self._found[1]
         command = self._command = _Command(run_mode == RunMode.RUN and validate_sweep_overrides)
@@ -122,6 +132,8 @@ class CheckedLoader(ConfigLoaderImpl):
             config = super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
             if mistakes := [mistake for override in command.parsed for mistake in unresolved(override, config)]:
                 raise WordsError(mistakes)
+            if not validate_sweep_overrides and command.is_one_run(config):
+                self._asked = list(overrides), config
             return config
         except WordsError as error:
             if "hydra.mode=MULTIRUN" in overrides or not any(each.is_sweep_override() for each in command.parsed):
@@ -185,6 +197,13 @@ class _Command:
         if text:
             self.quoted[text] = word
         return [each for each in ((text,) if text else mistake.instead or ()) if is_readable(each)]
+
+    def is_one_run(self, config: DictConfig) -> bool:
+        """Whether a run would be composed to the same config as a sweep, for which groups may be left open."""
+        return (
+            not any(each.is_sweep_override() for each in self.parsed)
+            and MISSING not in dict(config.hydra.runtime.choices).values()
+        )
 
     def check_groups(self, config_name: str | None, repo: IConfigRepository) -> None:
         understood: list[Override] = []

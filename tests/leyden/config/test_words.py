@@ -10,9 +10,15 @@ from pathlib import Path
 import pytest
 from conftest import CONFIGS, PROJECT
 from errors import cases, random_words, survives, vocabulary
+from hydra import initialize_config_dir
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
 
 from leyden.config.app import use_paths_of
-from leyden.config.words import all_wrong
+from leyden.config.mistakes import WordsError
+from leyden.config.words import all_wrong, checked_loader
 from leyden.sweeps.jobs import as_hydra_spells
 
 NEW = "(a key that is meant to be new takes a plus sign: +{}=...)"
@@ -324,3 +330,33 @@ def test_random_words_end_in_a_config_or_in_one_line(monkeypatch: pytest.MonkeyP
     lists = [random_words(generator, names, options) for _ in range(50)]
     assert [(words, said) for words in lists if (said := survives(words))] == []
     assert set((PROJECT / "logs").rglob("*")) == before
+
+
+def composed(loader: ConfigLoader, words: list[str], mode: RunMode, **options: bool) -> DictConfig:
+    return loader.load_configuration("train", words, mode, **options)
+
+
+@pytest.mark.parametrize("words", [["experiment=xor"], ["experiment=sine", "seed=1", "+trainer.limit_test_batches=2"]])
+def test_what_hydra_composed_for_the_mode_is_what_it_runs(words: list[str]) -> None:
+    """It composes every command twice, which takes a tenth of a second."""
+    use_paths_of(PROJECT)
+    with checked_loader(), initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        for_mode = composed(loader, words, RunMode.MULTIRUN, validate_sweep_overrides=False)
+        to_run = composed(loader, [*words, "hydra.mode=RUN"], RunMode.RUN)
+        assert to_run is for_mode
+        anew = composed(loader, [*words, "hydra.mode=RUN"], RunMode.RUN)
+    assert anew is not to_run
+    assert OmegaConf.to_yaml(anew) == OmegaConf.to_yaml(to_run)
+
+
+def test_what_a_sweep_may_leave_open_a_run_may_not(tmp_path: Path) -> None:
+    shutil.copytree(CONFIGS, tmp_path / "configs")
+    page = tmp_path / "configs" / "train.yaml"
+    page.write_text(page.read_text().replace("- model: simple_net ", "- model: ??? "))
+    use_paths_of(PROJECT)
+    with checked_loader(), initialize_config_dir(str(page.parent), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        composed(loader, [], RunMode.MULTIRUN, validate_sweep_overrides=False)
+        with pytest.raises(WordsError, match="You must specify 'model'"):
+            composed(loader, ["hydra.mode=RUN"], RunMode.RUN)
