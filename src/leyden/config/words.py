@@ -22,7 +22,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException, OverrideParseException
 from hydra.types import RunMode
-from omegaconf import MISSING, DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from leyden.config.kinds import node_at
 from leyden.config.mistakes import Mistake, WordsError
@@ -200,10 +200,8 @@ class _Command:
 
     def is_one_run(self, config: DictConfig) -> bool:
         """Whether a run would be composed to the same config as a sweep, for which groups may be left open."""
-        return (
-            not any(each.is_sweep_override() for each in self.parsed)
-            and MISSING not in dict(config.hydra.runtime.choices).values()
-        )
+        swept = any(override.is_sweep_override() for override in self.parsed)
+        return not swept and not OmegaConf.missing_keys(config.hydra.runtime.choices)
 
     def check_groups(self, config_name: str | None, repo: IConfigRepository) -> None:
         understood: list[Override] = []
