@@ -5,7 +5,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -146,7 +146,9 @@ def train_task(config: "DictConfig") -> float | None:
         if in_sweep():
             raise  # the other jobs go on
         run.discard_if_not_begun()
-        _fail(error, fold=not config.get("full_traceback"))
+        from leyden.faults import folded
+
+        _fail(error, _whole if config.get("full_traceback") else folded)
 
 
 def _overview() -> str:
@@ -157,16 +159,13 @@ def _overview() -> str:
     )
 
 
-def _fail(error: Exception, fold: bool = False) -> NoReturn:
+def _whole(error: Exception) -> str:
+    return "".join(traceback.format_exception(error))
+
+
+def _fail(error: Exception, unexplained: Callable[[Exception], str] = _whole) -> NoReturn:
     from leyden.config.explain import explain
 
     line = explain(error)
-    if line is not None:
-        print(f"error: {line}", file=sys.stderr)
-    elif fold:
-        from leyden.faults import folded
-
-        print(folded(error), end="", file=sys.stderr)
-    else:
-        traceback.print_exception(error)
+    print(unexplained(error).rstrip("\n") if line is None else f"error: {line}", file=sys.stderr)
     sys.exit(1)
