@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from forkserver import Completed, ForkServer
 from safetensors.torch import save_file
 
 from leyden.cli import main
@@ -25,8 +27,6 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 PROJECT = Path(__file__).parents[1]
 CONFIGS = PROJECT / "configs"
 EXPERIMENTS = sorted(file.stem for file in (CONFIGS / "experiment").glob("*.yaml"))
-
-Completed = subprocess.CompletedProcess[str]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -49,7 +49,22 @@ def command(*words: str, cwd: Path = PROJECT, **environment: str) -> Completed:
 
 
 def train(*overrides: str, **environment: str) -> Completed:
-    return command("python", "train.py", *overrides, **environment)
+    """`python train.py`, but that torch is imported already."""
+    return forked("train.py", *overrides, **environment)
+
+
+def leyden(*words: str, **environment: str) -> Completed:
+    """The same of `leyden`."""
+    return forked(str(Path(sys.executable).with_name("leyden")), *words, **environment)
+
+
+def forked(program: str, *words: str, **environment: str) -> Completed:
+    return server().run(program, words, PROJECT, environment)
+
+
+@cache
+def server() -> ForkServer:
+    return ForkServer({**os.environ, "OMP_NUM_THREADS": "1"})
 
 
 def started(*words: str, cwd: Path = PROJECT) -> subprocess.Popen[str]:
@@ -63,10 +78,6 @@ def started(*words: str, cwd: Path = PROJECT) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
-
-
-def leyden(*words: str, **environment: str) -> Completed:
-    return command("leyden", *words, **environment)
 
 
 def called(*words: str) -> Completed:
@@ -90,7 +101,7 @@ def only_folder(parent: Path) -> Path:
 def xor_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Completed]:
     """The folder and the output of `python train.py experiment=xor`, which is what `make train` runs."""
     logs = tmp_path_factory.mktemp("logs")
-    completed = train("experiment=xor", f"paths.log_dir={logs}")
+    completed = command("python", "train.py", "experiment=xor", f"paths.log_dir={logs}")
     assert completed.returncode == 0, completed.stderr
     return only_folder(logs / "xor"), completed
 

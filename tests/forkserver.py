@@ -1,0 +1,92 @@
+"""The command line in processes that need not import torch: forks of one that has, which saves three seconds each.
+
+Each is a process of its own, with its own folder, environment and output; only what happens while Python imports is not
+as in a shell. Started by `conftest.py` as `python forkserver.py`; it reads a request a line, and answers each with an
+exit status.
+"""
+
+import atexit
+import importlib
+import json
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+IMPORTED = ("leyden.sweeps.sweeper", *(f"leyden.verbs.{verb}" for verb in ("check", "evaluate", "export", "resume")))
+
+
+class ForkServer:
+    """Runs commands one after the other."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.environment = dict(environment)
+        self.process = subprocess.Popen(
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self.environment, text=True,
+        )  # fmt: skip
+
+    def run(self, program: str, words: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> "Completed":
+        """`program`, a file of Python's, with these words."""
+        assert self.process.stdin
+        assert self.process.stdout
+        with tempfile.TemporaryDirectory() as folder:
+            streams = [Path(folder) / name for name in ("out", "err")]
+            request = [program, *words], str(cwd), self.environment | environment, list(map(str, streams))
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+            status = int(self.process.stdout.readline())
+            return Completed([program, *words], status, *(stream.read_text() for stream in streams))
+
+
+Completed = subprocess.CompletedProcess[str]
+
+
+def serve() -> None:
+    for name in IMPORTED:
+        importlib.import_module(name)
+    for request in sys.stdin:
+        words, cwd, environment, streams = json.loads(request)
+        child = os.fork()
+        if not child:
+            become(words, cwd, environment, streams)
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def become(words: Sequence[str], cwd: str, environment: Mapping[str, str], streams: Sequence[str]) -> NoReturn:
+    """Be the process that a shell would have started, to its end."""
+    status = 1
+    try:
+        for number, stream in enumerate(["/dev/null", *streams]):
+            os.dup2(os.open(stream, os.O_RDWR | os.O_CREAT), number)
+        os.environ.clear()
+        os.environ.update(environment)
+        os.chdir(cwd)
+        sys.argv[:], sys.path[0] = words, str(Path(words[0]).parent.resolve())
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        runpy.run_path(words[0], run_name="__main__")
+        status = 0
+    except SystemExit as stop:
+        if isinstance(stop.code, str):
+            print(stop.code, file=sys.stderr)
+        status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        threading._shutdown()
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+if __name__ == "__main__":
+    serve()
