@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omegaconf import DictConfig
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -40,9 +40,14 @@ def print_report(run: RunFolder, result: Mapping[str, Any], config: DictConfig, 
     table = metric_table(best | metrics, {} if config.get("population") else config.expected or {})
     early = f" of {config.trainer.max_epochs:,}" if result["epochs"] < (config.trainer.max_epochs or 0) else ""
     done = f"{result['epochs']:,}{early} epochs, {result['steps']:,} steps, {result['seconds']:,.1f} s"
+    print_and_keep(run, table, *successes, f"{done}; tested: {tested}", str(run), on_terminal=on_terminal)
+
+
+def print_and_keep(run: RunFolder, *parts: RenderableType, on_terminal: bool = True) -> None:
+    """Print parts one below the other, perhaps, and keep them in the run's log."""
     with run.log.open("a") as log:
         for console in ([Console()] if on_terminal else []) + [Console(file=log, width=120)]:
-            show(console, table, *successes, f"{done}; tested: {tested}", str(run))
+            show(console, *parts)
 
 
 def _verdict(value: float, expected: Range | None) -> Text:

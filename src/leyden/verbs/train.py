@@ -40,6 +40,7 @@ from leyden.training.memory import keep_freed_memory
 from leyden.training.population import BestMembers, GuardMembers, Population, PopulationData, refuse_trainer
 from leyden.verbs import quiet  # noqa: F401
 from leyden.verbs.children import joined_by_children
+from leyden.verbs.config_tree import config_tree
 from leyden.verbs.predict import write_table
 from leyden.verbs.run import Resumed, Run
 from leyden.verbs.tables import print_report
@@ -103,7 +104,8 @@ def _train(config: DictConfig, composed: DictConfig, record: Record, resumed: Re
         if not in_sweep() and (said := watched_in_vain(model, callbacks, config.monitor.metric)):
             raise UserError("; ".join(said))  # a sweep asks after its first job
         pruning = [Prune(config.monitor.metric, report)] if (report := pruner_of(run)) else []
-        follow = Run(config, record, resumed)
+        tree = config_tree(config, composed) if is_first_process() else None
+        follow = Run(config, record, resumed, tree)
         trainer = build_trainer(
             config,
             callbacks=[*callbacks, *guards(config, model), *pruning, follow],
