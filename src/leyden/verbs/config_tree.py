@@ -1,7 +1,7 @@
 """What a training was asked for, as a tree: its config where it is not the default, or all of it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -23,8 +23,11 @@ OF_THE_RUN = "run_dir"  # of paths: another for each
 REMOVED = "removed"
 
 
-def config_tree(config: DictConfig, unresolved: DictConfig) -> Tree | None:
-    """As `print_config` says: what differs from the defaults, all, or nothing; nothing of the many jobs of a sweep."""
+def config_tree(config: DictConfig, unresolved: DictConfig, resumed: Sequence[str] = ()) -> Tree | None:
+    """As `print_config` says: what differs from the defaults, all, or nothing; nothing of the many jobs of a sweep.
+
+    `resumed` are the words that a run goes on with.
+    """
     wanted = {True: "changed", False: "none"}.get(config.get("print_config", True), config.get("print_config"))
     if wanted == "none" or in_sweep():
         return None
@@ -34,9 +37,10 @@ def config_tree(config: DictConfig, unresolved: DictConfig) -> Tree | None:
     if HydraConfig.initialized():
         hydra = HydraConfig.get()
         (configs,) = (Path(source.path) for source in hydra.runtime.config_sources if source.provider == "main")
-        choices, name = dict(hydra.runtime.choices), str(hydra.job.config_name)
+        choices, name = choices_of(hydra, hydra.overrides.task), str(hydra.job.config_name)
     else:
-        choices, configs, name = _choices_of(RunFolder(config.paths.run_dir)), trusted_project() / "configs", "train"
+        run, configs, name = RunFolder(config.paths.run_dir), trusted_project() / "configs", "train"
+        choices = _kept_choices(run) | dict(word.split("=", 1) for word in resumed)
     plain: dict[str, Any] = OmegaConf.to_container(unresolved)  # type: ignore[assignment]
     found = changes(plain, resolved, choices, configs, name)
     title = Text.assemble(("config, where it is not the default", "bold"), " (print_config=all shows all of it)")
@@ -110,8 +114,14 @@ def _label(key: str, value: Any) -> Text:
     return Text.assemble((key, "cyan"), ": ", value if isinstance(value, str) else json.dumps(value, default=str))
 
 
-def _choices_of(run: RunFolder) -> dict[str, Any]:
-    """The options that a run was composed of, as far as that was kept."""
+def choices_of(hydra: Any, words: Iterable[str]) -> dict[str, Any]:
+    """The options that a config was composed of; of a list (`callbacks=[a,b]`) Hydra keeps the word alone."""
+    pairs = (word.lstrip("+~").partition("=")[::2] for word in words)
+    return {**dict(pairs), **hydra["runtime"]["choices"]}
+
+
+def _kept_choices(run: RunFolder) -> dict[str, Any]:
+    """The same of a run, as far as that was kept."""
     with suppress(UserError, OSError, KeyError, TypeError):
-        return dict(load_plain(run.path / ".hydra" / "hydra.yaml")["hydra"]["runtime"]["choices"])
+        return choices_of(load_plain(run.path / ".hydra" / "hydra.yaml")["hydra"], run.overrides())
     return {}

@@ -110,7 +110,8 @@ class Run(Callback):
         if self.tree is not None:
             print_and_keep(self.folder, self.tree)
         going_on = f" from step {trainer.global_step:,} on" if self.resumed else ""
-        log.info(f"{self.config.name}: training {said} on {where}{going_on}, in {self.folder}")
+        log.info(f"{self.config.name}: training {said} on {where}{going_on}")
+        log.info(f"in {self.folder}")  # a line of its own: both together are wider than a terminal
         if not trainer.fast_dev_run and (trainer.check_val_every_n_epoch or 1) > (trainer.max_epochs or 1) > 0:  # type: ignore[attr-defined]
             log.info("no validation: trainer.check_val_every_n_epoch is more than trainer.max_epochs")
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.accelerators import CPUAccelerator
+from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from omegaconf import DictConfig, OmegaConf
@@ -104,10 +105,12 @@ def _train(config: DictConfig, composed: DictConfig, record: Record, resumed: Re
         if not in_sweep() and (said := watched_in_vain(model, callbacks, config.monitor.metric)):
             raise UserError("; ".join(said))  # a sweep asks after its first job
         pruning = [Prune(config.monitor.metric, report)] if (report := pruner_of(run)) else []
-        tree = config_tree(config, composed) if is_first_process() else None
+        tree = config_tree(config, composed, resumed.words if resumed else ()) if is_first_process() else None
         follow = Run(config, record, resumed, tree)
+        followed = "enable_progress_bar" in config.trainer or any(isinstance(each, ProgressBar) for each in callbacks)
         trainer = build_trainer(
             config,
+            **({} if followed else {"enable_progress_bar": False}),  # where ours was left out, Lightning adds its own
             callbacks=[*callbacks, *guards(config, model), *pruning, follow],
             logger=loggers or False,
             default_root_dir=str(run.path),

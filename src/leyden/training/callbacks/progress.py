@@ -20,7 +20,8 @@ from leyden.training.callbacks.hooks import only_own_hooks
 log = logging.getLogger(__name__)
 
 BAR = 20
-WITH_BAR = 110  # columns of a terminal that has room for one
+WITH_BAR = 100  # columns of a terminal that has room for one
+WIDE = 130  # and for the line in its long form
 SHORTEST_NAME = 8
 
 
@@ -121,22 +122,19 @@ class Progress(ProgressBar):
         self._started, self._first_step = time.monotonic(), trainer.global_step
         self._next_look = self._started + self.seconds
         self._done = self._done_before = _fraction_done(trainer, 0.0) if trainer.training else 0.0
-        if self.is_live and self.seconds < math.inf:
-            bar = [BarColumn(bar_width=BAR)] if self.console.width >= WITH_BAR else []
-            self._live = LiveProgress(
-                *bar,
-                TextColumn("{task.description}", markup=False),
-                console=self.console,
-                auto_refresh=False,
-                transient=True,
-            )
-            self._task = self._live.add_task("", total=1.0)
-            stdout = sys.stdout
-            self._live.start()  # what is printed comes above the line from now on, and what is logged shall, too
-            handlers = [each for each in logging.getLogger().handlers if isinstance(each, logging.StreamHandler)]
-            self._through_live = [each for each in handlers if each.stream is stdout]
-            for handler in self._through_live:
-                handler.setStream(sys.stdout)
+
+    def _start_live(self) -> LiveProgress:
+        bar = [BarColumn(bar_width=BAR)] if self.console.width >= WITH_BAR else []
+        text = TextColumn("{task.description}", markup=False)
+        live = LiveProgress(*bar, text, console=self.console, auto_refresh=False, transient=True)
+        self._task = live.add_task("", total=1.0)
+        stdout = sys.stdout
+        live.start()  # what is printed comes above the line from now on, and what is logged shall, too
+        handlers = [each for each in logging.getLogger().handlers if isinstance(each, logging.StreamHandler)]
+        self._through_live = [each for each in handlers if each.stream is stdout]
+        for handler in self._through_live:
+            handler.setStream(sys.stdout)
+        return live
 
     def _end(self) -> None:
         self._next_look = math.inf
@@ -171,13 +169,13 @@ class Progress(ProgressBar):
 
     def _show(self, parts: list[str], narrow: list[str] | None = None) -> None:
         line = ", ".join(parts)
-        if self._live is None:
+        if not self.is_live:
             log.info(line)
             return
         width = self.console.width
-        room = width - (BAR + 1 if width >= WITH_BAR else 0)
-        if len(line) > room:
-            line = _fitted(narrow or parts, room)
+        if width < WIDE:
+            line = _fitted(narrow or parts, width - (BAR + 1 if width >= WITH_BAR else 0))
+        self._live = self._live or self._start_live()
         self._live.update(self._task, completed=self._done or 0.0, description=line, refresh=True)
 
 
