@@ -43,11 +43,16 @@ class TensorBoardLogger(LightningTensorBoardLogger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """All values in one event, which is four times as fast as one for each; groups of curves are Lightning's."""
+        """All values in one event, which is four times as fast as one for each; groups of curves are Lightning's.
+
+        But for the epoch, which Lightning adds to each: as a curve it says nothing, and stands before all others.
+        """
         if any(isinstance(value, Mapping) for value in metrics.values()):
             super().log_metrics(metrics, step)
             return
-        values = [Summary.Value(tag=name, simple_value=float(value)) for name, value in metrics.items()]
+        values = [
+            Summary.Value(tag=name, simple_value=float(value)) for name, value in metrics.items() if name != "epoch"
+        ]
         self.experiment._get_file_writer().add_summary(Summary(value=values), step)
 
     @rank_zero_only

@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 import urllib.request
 from pathlib import Path
 
@@ -59,7 +60,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> str:
         logger.log_hyperparams({"optimizer": {"lr": rate}, "model": {"_target_": "lab.models.SimpleNet"}})
         logger.log_hyperparams({"hidden": 4})  # as Lightning calls it again, with the module's own
         logger.log_metrics({"val/loss": 1.0}, step=0)
-        logger.log_metrics({"val/loss": loss}, step=1)
+        logger.log_metrics({"val/loss": loss, "epoch": 1}, step=1)
+        logger.log_text("config", f"```yaml\nlr: {rate}\n```")
         logger.finalize(status)
         logger.finalize(status)  # once more, after the test
     board = program.TensorBoard()
@@ -76,6 +78,19 @@ def asked(url: str, question: dict[str, object] | None = None) -> object:
 
 def test_tensorboard_shows_each_run_under_the_path_of_its_folder(served: str) -> None:
     assert sorted(asked(f"{served}data/runs")) == ["xor/rate_0.01", "xor/rate_0.1"]
+
+
+def test_curves_are_those_that_were_logged_but_not_the_epoch(served: str) -> None:
+    tags = asked(f"{served}data/plugin/scalars/tags")
+    assert {run: list(each) for run, each in tags.items()} == dict.fromkeys(
+        ("xor/rate_0.01", "xor/rate_0.1"), ["val/loss"]
+    )
+
+
+def test_the_text_tab_shows_what_was_logged_as_text(served: str) -> None:
+    assert asked(f"{served}data/plugin/text/tags") == dict.fromkeys(("xor/rate_0.01", "xor/rate_0.1"), ["config"])
+    (text,) = asked(f"{served}data/plugin/text/text?run=xor/rate_0.1&tag=config")
+    assert (text["step"], re.sub("<[^>]*>", "", text["text"]).strip()) == (0, "lr: 0.1")
 
 
 def test_the_hparams_tab_shows_the_real_metric_beside_the_hyperparameters(served: str) -> None:
