@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 SECONDS = 120.0
-FLAGS = (
+FLAGS = (  # tall, as TensorBoard draws only what is in sight
     *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync", "--disable-component-update"),
-    *("--disable-background-networking", "--disable-quic", "--window-size=1500,1000"),
+    *("--disable-background-networking", "--disable-quic", "--window-size=1500,3000"),
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",  # no network
 )
 # TensorBoard's plugins live in shadow roots and frames: all that is drawn, whatever holds it.

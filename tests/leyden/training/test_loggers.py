@@ -9,6 +9,8 @@ from tensorboard import program
 
 from leyden.training.loggers import CSVLogger, TensorBoardLogger
 
+RUNS = ["xor/rate_0.01", "xor/rate_0.1"]
+
 
 def rows(folder: Path) -> list[dict[str, str]]:
     with (folder / "metrics.csv").open(newline="") as file:
@@ -77,18 +79,16 @@ def asked(url: str, question: dict[str, object] | None = None) -> object:
 
 
 def test_tensorboard_shows_each_run_under_the_path_of_its_folder(served: str) -> None:
-    assert sorted(asked(f"{served}data/runs")) == ["xor/rate_0.01", "xor/rate_0.1"]
+    assert sorted(asked(f"{served}data/runs")) == RUNS
 
 
 def test_curves_are_those_that_were_logged_but_not_the_epoch(served: str) -> None:
     tags = asked(f"{served}data/plugin/scalars/tags")
-    assert {run: list(each) for run, each in tags.items()} == dict.fromkeys(
-        ("xor/rate_0.01", "xor/rate_0.1"), ["val/loss"]
-    )
+    assert {run: list(each) for run, each in tags.items()} == {run: ["val/loss"] for run in RUNS}
 
 
 def test_the_text_tab_shows_what_was_logged_as_text(served: str) -> None:
-    assert asked(f"{served}data/plugin/text/tags") == dict.fromkeys(("xor/rate_0.01", "xor/rate_0.1"), ["config"])
+    assert asked(f"{served}data/plugin/text/tags") == {run: ["config"] for run in RUNS}
     (text,) = asked(f"{served}data/plugin/text/text?run=xor/rate_0.1&tag=config")
     assert (text["step"], re.sub("<[^>]*>", "", text["text"]).strip()) == (0, "lr: 0.1")
 
