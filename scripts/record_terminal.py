@@ -44,7 +44,11 @@ class Pane:
 
     def type(self, line: str) -> None:
         self._tmux("send-keys", "-l", line)
-        self._tmux("send-keys", "Enter")
+        self.press("Enter")
+
+    def press(self, key: str) -> None:
+        """A key by tmux's name: `Enter`, `C-c`."""
+        self._tmux("send-keys", key)
 
     def screen(self, *options: str) -> str:
         """What is to be seen; `-e`: with its colours."""
