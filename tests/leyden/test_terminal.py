@@ -101,8 +101,8 @@ def test_in_a_pipe_there_are_plain_lines_and_no_control_characters(xor_run: tupl
 
 def test_what_is_printed_follows_print_config_and_stays_plain_in_ascii(tmp_path: Path) -> None:
     words = "experiment=xor", "debug=fast_dev_run", f"paths.log_dir={tmp_path}"
-    whole = train(*words, "print_config=all", PYTHONIOENCODING="ascii", FORCE_COLOR="").stdout
-    assert whole.startswith("config\n+-- name: debug\n+-- seed: 0\n")
+    whole = train(*words, "print_config=all", "name='zürich'", PYTHONIOENCODING="ascii").stdout
+    assert whole.startswith("config\n+-- name: z\\xfcrich\n+-- seed: 0\n")
     assert "hidden_features: 4\n" in whole
     assert whole.isascii()
     nothing = train(*words, "print_config=false").stdout

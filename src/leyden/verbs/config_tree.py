@@ -26,12 +26,12 @@ REMOVED = "removed"
 def config_tree(config: DictConfig, unresolved: DictConfig, resumed: Sequence[str] = ()) -> Tree | None:
     """As `print_config` says: what differs from the defaults, all, or nothing; nothing of the many jobs of a sweep.
 
-    `resumed` are the words that a run goes on with.
+    `config` is resolved, `unresolved` the same before; `resumed` are the words that a run goes on with.
     """
     wanted = {True: "changed", False: "none"}.get(config.get("print_config", True), config.get("print_config"))
     if wanted == "none" or in_sweep():
         return None
-    resolved: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    resolved: dict[str, Any] = OmegaConf.to_container(config)  # type: ignore[assignment]
     if wanted == "all":
         return _grown(Tree(Text("config", "bold")), resolved)
     if HydraConfig.initialized():
@@ -111,7 +111,9 @@ def _grown(tree: Tree, values: Mapping[str, Any]) -> Tree:
 
 
 def _label(key: str, value: Any) -> Text:
-    return Text.assemble((key, "cyan"), ": ", value if isinstance(value, str) else json.dumps(value, default=str))
+    return Text.assemble(
+        (key, "cyan"), ": ", value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    )
 
 
 def choices_of(hydra: Any, words: Iterable[str]) -> dict[str, Any]:

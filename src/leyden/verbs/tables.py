@@ -47,7 +47,7 @@ def print_report(run: RunFolder, result: Mapping[str, Any], config: DictConfig, 
 
 def print_and_keep(run: RunFolder, *parts: RenderableType, on_terminal: bool = True) -> None:
     """Print parts one below the other, perhaps, and keep them in the run's log."""
-    with run.log.open("a") as log:
+    with run.log.open("a", encoding="utf-8") as log:
         for file in [*([sys.stdout] if on_terminal else []), log]:
             show(Console(file=file, width=None if file.isatty() else NEVER_FOLDED), *parts)
 
