@@ -25,7 +25,7 @@ test-slow: $(READY)  ## run the tests that train every experiment to its end
 test-slurm: $(READY)  ## run the tests under a real SLURM of one node (root; apt-get install slurm-wlm munge)
 	$(BIN)/pytest -m slurm -rs
 
-test-browser: $(READY)  ## run the tests that look at pages in a real browser (apt-get install chromium)
+test-browser: $(READY)  ## run the tests that look at pages in a real browser (apt-get install chromium chromium-driver)
 	$(BIN)/pytest -m browser -rs
 
 bench: $(READY)  ## measure speed, beside what is aimed at: under 10 minutes on two quiet cores

@@ -1,6 +1,7 @@
 """The command line: which verb, with which arguments. What a verb needs is imported when it is called, not before."""
 
 import importlib
+import io
 import os
 import re
 import sys
@@ -26,6 +27,8 @@ OF_SWEEPS = re.compile(r"\+*(sweep|launcher|hydra[./](launcher|sweeper))[=.]")
 def main(arguments: Sequence[str] | None = None, project: Path | None = None) -> None:
     """Run a verb. Exits with status 1, and one line on standard error where the user can put right what is wrong."""
     verb, *words = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that knows ASCII alone stops no training
     try:
         if verb == COMPLETE:
             from leyden.completion.words import completions

@@ -1,7 +1,8 @@
 """The config that words compose, read from its pages in a twentieth of the time that Hydra takes.
 
-Who completes a word wants names: no interpolation is resolved, no value converted, nothing refused, and a page that
-cannot be read is empty. Of Hydra's own pages only those in configs/hydra/ are known.
+Who completes a word, or asks what differs from the defaults, wants what the pages say: no interpolation is resolved, no
+value converted, nothing refused, and a page that cannot be read is empty. Of Hydra's own pages only those in
+configs/hydra/ are known.
 """
 
 import re
@@ -23,10 +24,10 @@ class Composed(NamedTuple):
     groups: set[str]
 
 
-def composed(configs: Path, words: Iterable[str]) -> Composed:
-    """`train.yaml` as `words` choose: of several options (a sweep) all."""
+def composed(configs: Path, words: Iterable[str], name: str = "train") -> Composed:
+    """`train.yaml` as `words` choose: of several options (a sweep) all. `name` is that of another first page."""
     pages = _Pages(configs, words)
-    parts = pages.read("train", "")
+    parts = pages.read(name, "")
     for key in [key for key in pages.choices if key not in pages.used]:  # added with a plus, or one of Hydra's
         parts += pages.chosen(_Item.of({f"/{key}": None}, ""), "")
     config: dict[str, Any] = {}
@@ -35,6 +36,13 @@ def composed(configs: Path, words: Iterable[str]) -> Composed:
             page = {name: page}
         _merge(config, page)
     return Composed(config, pages.used | {f"hydra/{folder.name}" for folder in configs.glob("hydra/*/")})
+
+
+def default_choices(configs: Path, name: str = "train") -> dict[str, list[str]]:
+    """The options that `train.yaml` itself chooses in each group; none where it leaves the choice open."""
+    listed = (load(configs / f"{name}.yaml") or {}).get("defaults") or []
+    items = (_Item.of(item, "") for item in listed if item != "_self_")
+    return {item.key: item.options for item in items if item.key is not None}
 
 
 def load(file: Path) -> Any:

@@ -15,6 +15,7 @@ BY_THE_ENGINE: Mapping[str, Any] = {
     "compile": bool,
     "targets": list[str],
     "guard": bool | Literal["on", "off"],
+    "print_config": bool | Literal["changed", "all", "none"],
     "full_traceback": bool,
     "expected": Mapping[str, tuple[float, float]] | None,
     "monitor.metric": str,

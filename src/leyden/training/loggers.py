@@ -18,6 +18,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from torch.utils.tensorboard.summary import hparams
+from torch.utils.tensorboard.summary import text as text_summary
 
 from leyden.files import sync, write_whole
 
@@ -42,11 +43,16 @@ class TensorBoardLogger(LightningTensorBoardLogger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """All values in one event, which is four times as fast as one for each; groups of curves are Lightning's."""
+        """All values in one event, which is four times as fast as one for each; groups of curves are Lightning's.
+
+        But for the epoch, which Lightning adds to each: as a curve it says nothing, and stands before all others.
+        """
         if any(isinstance(value, Mapping) for value in metrics.values()):
             super().log_metrics(metrics, step)
             return
-        values = [Summary.Value(tag=name, simple_value=float(value)) for name, value in metrics.items()]
+        values = [
+            Summary.Value(tag=name, simple_value=float(value)) for name, value in metrics.items() if name != "epoch"
+        ]
         self.experiment._get_file_writer().add_summary(Summary(value=values), step)
 
     @rank_zero_only
@@ -56,6 +62,13 @@ class TensorBoardLogger(LightningTensorBoardLogger):
         _, started, self._ended = hparams(_flat(params), {})  # type: ignore[no-untyped-call]
         self.experiment._get_file_writer().add_summary(started)
         self._wrote_hyperparams = True
+
+    @rank_zero_only
+    def log_text(self, key: str, text: str, step: int = 0) -> None:
+        """Show `text`, which may be Markdown, under the name `key` in the Text tab."""
+        shown = text_summary(key, text)  # type: ignore[no-untyped-call]
+        shown.value[0].tag = key  # torch would add a name of its own
+        self.experiment._get_file_writer().add_summary(shown, step)
 
     @rank_zero_only
     def continue_from(self, step: int) -> None:

@@ -9,6 +9,7 @@ from leyden.config.build import build_trainer
 from leyden.config.rebuild import rebuild
 from leyden.errors import UserError
 from leyden.terminal import show
+from leyden.training.callbacks import Progress
 from leyden.verbs import quiet  # noqa: F401
 from leyden.verbs.tables import metric_table
 
@@ -31,7 +32,7 @@ def evaluate(
     if not os.access(trained.run.path, os.W_OK):
         raise UserError(f"{folder} cannot be written to: evaluation.json has no place")
     trainer = build_trainer(
-        trained.config, logger=False, enable_checkpointing=False, enable_progress_bar=False, default_root_dir=folder
+        trained.config, logger=False, enable_checkpointing=False, callbacks=[Progress()], default_root_dir=folder
     )
     score = trainer.test if split == "test" else trainer.validate
     parts = score(trained.model, datamodule=trained.data, verbose=False)

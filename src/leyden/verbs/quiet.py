@@ -3,18 +3,25 @@
 import logging
 import threading
 import warnings
+from pathlib import Path
 
 import lightning.pytorch  # noqa: F401  (sets the level of its loggers when it is imported)
 
 for name in ("lightning.pytorch", "lightning.fabric"):
     logging.getLogger(name).setLevel(logging.WARNING)
+logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # compile=true on a machine without a GPU
 logging.captureWarnings(True)
 warnings.filterwarnings("ignore", message=r".*LeafSpec.* is deprecated")
 warnings.filterwarnings("ignore", message=r"The number of training batches .* is smaller than the logging interval")
 warnings.filterwarnings("ignore", message=r"Checkpoint directory .* exists and is not empty")
 warnings.filterwarnings("ignore", message=r"GPU available but not used")  # said where training begins
+warnings.filterwarnings("ignore", message=r"The '\w+' does not have many workers")  # said of any number, unmeasured
 warnings.filterwarnings("ignore", message=r"The `srun` command is available on your system but is not used")
 warnings.filterwarnings("ignore", message=r"Total length of `TensorLoader` across ranks is zero")  # an empty split
+
+
+def _in_one_line(message: Warning | str, category: type[Warning], filename: str, lineno: int, line: object = "") -> str:
+    return f"warning: {message} ({Path(filename).name}:{lineno})"
 
 
 def _of_threads(error: threading.ExceptHookArgs) -> None:
@@ -23,4 +30,5 @@ def _of_threads(error: threading.ExceptHookArgs) -> None:
         threading.__excepthook__(error)
 
 
+warnings.formatwarning = _in_one_line
 threading.excepthook = _of_threads

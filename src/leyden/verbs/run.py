@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from omegaconf import DictConfig, OmegaConf
+from rich.console import RenderableType
 
 from leyden.errors import UserError
 from leyden.runs.folder import RunFolder
@@ -26,6 +27,7 @@ from leyden.training.callbacks.hooks import only_own_hooks
 from leyden.training.loggers import CSVLogger, TensorBoardLogger
 from leyden.training.population import Population, PopulationData
 from leyden.training.retune import Options, check_length, retune
+from leyden.verbs.tables import print_and_keep
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +54,12 @@ COMPARED = ("seed", "population", "model", "data", "optimizer", "scheduler", "tr
 class Run(Callback):
     """Tells the loggers what one compares runs by, the provenance what is used, and the terminal what begins."""
 
-    def __init__(self, config: DictConfig, record: Record, resumed: Resumed | None) -> None:
+    def __init__(
+        self, config: DictConfig, record: Record, resumed: Resumed | None, tree: RenderableType | None = None
+    ) -> None:
+        """`tree` is what the terminal shows of the config, if anything."""
         self.config = config
+        self.tree = tree
         self.record = record
         self.folder = record.run
         self.resumed = resumed
@@ -92,6 +98,7 @@ class Run(Callback):
             first = RunFolder(self.config.rerun)
             said_to_differ(f"in {first}", first.provenance(), before | facts)
         self.folder.write_provenance(facts)
+        self._log_texts(trainer)
         name, count = type(pl_module).__name__, sum(parameter.numel() for parameter in pl_module.parameters())
         said = f"{name} ({count:,} parameters)"
         if isinstance(pl_module, Population):
@@ -100,10 +107,21 @@ class Run(Callback):
         where = f"{trainer.world_size} x {trainer.strategy.root_device.type}"
         if trainer.strategy.root_device.type == "cpu" and torch.accelerator.is_available():
             where += " (a GPU is there: trainer=gpu)"
+        if self.tree is not None:
+            print_and_keep(self.folder, self.tree)
         going_on = f" from step {trainer.global_step:,} on" if self.resumed else ""
-        log.info(f"{self.config.name}: training {said} on {where}{going_on}, in {self.folder}")
+        log.info(f"{self.config.name}: training {said} on {where}{going_on}")
+        log.info(f"in {self.folder}")  # a line of its own: both together are wider than a terminal
         if not trainer.fast_dev_run and (trainer.check_val_every_n_epoch or 1) > (trainer.max_epochs or 1) > 0:  # type: ignore[attr-defined]
             log.info("no validation: trainer.check_val_every_n_epoch is more than trainer.max_epochs")
+
+    def _log_texts(self, trainer: Trainer) -> None:
+        """The run's config and what it is made of, for TensorBoard; once more where it goes on, as both may differ."""
+        for key, file, language in (("config", "config.yaml", "yaml"), ("provenance", "provenance.json", "json")):
+            text = f"```{language}\n{(self.folder.path / file).read_text()}\n```"
+            for logger in trainer.loggers:
+                if isinstance(logger, TensorBoardLogger):
+                    logger.log_text(key, text, trainer.global_step)
 
     def _compared(self, model: LightningModule) -> dict[str, Any]:
         """What one compares this run by: of a job of a sweep what varies, and nothing else."""

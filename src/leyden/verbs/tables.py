@@ -1,10 +1,11 @@
-"""What a verb says at its end: on the terminal, and in the run's log."""
+"""What a verb says, on the terminal and in the run's log."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omegaconf import DictConfig
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -12,6 +13,7 @@ from leyden.runs.folder import RunFolder
 from leyden.terminal import show
 
 Range = Sequence[float]
+NEVER_FOLDED = 1000  # columns, where there is no terminal whose width would matter
 SUCCESS = ("test/success_rate", "test/success_rate_low", "test/success_rate_high")
 
 
@@ -40,9 +42,14 @@ def print_report(run: RunFolder, result: Mapping[str, Any], config: DictConfig, 
     table = metric_table(best | metrics, {} if config.get("population") else config.expected or {})
     early = f" of {config.trainer.max_epochs:,}" if result["epochs"] < (config.trainer.max_epochs or 0) else ""
     done = f"{result['epochs']:,}{early} epochs, {result['steps']:,} steps, {result['seconds']:,.1f} s"
-    with run.log.open("a") as log:
-        for console in ([Console()] if on_terminal else []) + [Console(file=log, width=120)]:
-            show(console, table, *successes, f"{done}; tested: {tested}", str(run))
+    print_and_keep(run, table, *successes, f"{done}; tested: {tested}", str(run), on_terminal=on_terminal)
+
+
+def print_and_keep(run: RunFolder, *parts: RenderableType, on_terminal: bool = True) -> None:
+    """Print parts one below the other, perhaps, and keep them in the run's log."""
+    with run.log.open("a", encoding="utf-8") as log:
+        for file in [*([sys.stdout] if on_terminal else []), log]:
+            show(Console(file=file, width=None if file.isatty() else NEVER_FOLDED), *parts)
 
 
 def _verdict(value: float, expected: Range | None) -> Text:

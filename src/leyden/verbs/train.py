@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.accelerators import CPUAccelerator
+from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from omegaconf import DictConfig, OmegaConf
@@ -40,6 +41,7 @@ from leyden.training.memory import keep_freed_memory
 from leyden.training.population import BestMembers, GuardMembers, Population, PopulationData, refuse_trainer
 from leyden.verbs import quiet  # noqa: F401
 from leyden.verbs.children import joined_by_children
+from leyden.verbs.config_tree import config_tree
 from leyden.verbs.predict import write_table
 from leyden.verbs.run import Resumed, Run
 from leyden.verbs.tables import print_report
@@ -103,9 +105,12 @@ def _train(config: DictConfig, composed: DictConfig, record: Record, resumed: Re
         if not in_sweep() and (said := watched_in_vain(model, callbacks, config.monitor.metric)):
             raise UserError("; ".join(said))  # a sweep asks after its first job
         pruning = [Prune(config.monitor.metric, report)] if (report := pruner_of(run)) else []
-        follow = Run(config, record, resumed)
+        tree = config_tree(config, composed, resumed.words if resumed else ()) if is_first_process() else None
+        follow = Run(config, record, resumed, tree)
+        followed = "enable_progress_bar" in config.trainer or any(isinstance(each, ProgressBar) for each in callbacks)
         trainer = build_trainer(
             config,
+            **({} if followed else {"enable_progress_bar": False}),  # where ours was left out, Lightning adds its own
             callbacks=[*callbacks, *guards(config, model), *pruning, follow],
             logger=loggers or False,
             default_root_dir=str(run.path),

@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 import urllib.request
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 from tensorboard import program
 
 from leyden.training.loggers import CSVLogger, TensorBoardLogger
+
+RUNS = ["xor/rate_0.01", "xor/rate_0.1"]
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -59,7 +62,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> str:
         logger.log_hyperparams({"optimizer": {"lr": rate}, "model": {"_target_": "lab.models.SimpleNet"}})
         logger.log_hyperparams({"hidden": 4})  # as Lightning calls it again, with the module's own
         logger.log_metrics({"val/loss": 1.0}, step=0)
-        logger.log_metrics({"val/loss": loss}, step=1)
+        logger.log_metrics({"val/loss": loss, "epoch": 1}, step=1)
+        logger.log_text("config", f"```yaml\nlr: {rate}\n```")
         logger.finalize(status)
         logger.finalize(status)  # once more, after the test
     board = program.TensorBoard()
@@ -75,7 +79,18 @@ def asked(url: str, question: dict[str, object] | None = None) -> object:
 
 
 def test_tensorboard_shows_each_run_under_the_path_of_its_folder(served: str) -> None:
-    assert sorted(asked(f"{served}data/runs")) == ["xor/rate_0.01", "xor/rate_0.1"]
+    assert sorted(asked(f"{served}data/runs")) == RUNS
+
+
+def test_curves_are_those_that_were_logged_but_not_the_epoch(served: str) -> None:
+    tags = asked(f"{served}data/plugin/scalars/tags")
+    assert {run: list(each) for run, each in tags.items()} == {run: ["val/loss"] for run in RUNS}
+
+
+def test_the_text_tab_shows_what_was_logged_as_text(served: str) -> None:
+    assert asked(f"{served}data/plugin/text/tags") == {run: ["config"] for run in RUNS}
+    (text,) = asked(f"{served}data/plugin/text/text?run=xor/rate_0.1&tag=config")
+    assert (text["step"], re.sub("<[^>]*>", "", text["text"]).strip()) == (0, "lr: 0.1")
 
 
 def test_the_hparams_tab_shows_the_real_metric_beside_the_hyperparameters(served: str) -> None:

@@ -1,4 +1,5 @@
 import io
+import logging
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from leyden.errors import UserError
 from leyden.training.callbacks import Best, Progress
+from leyden.training.callbacks.progress import _fitted
 
 
 def fit(progress: Progress, folder: Path, model: Line | None = None, mode: str = "min", **arguments: object) -> None:
@@ -36,10 +38,10 @@ def test_where_there_is_no_terminal_a_plain_line_says_how_far_training_is(tmp_pa
     caplog.set_level("INFO", "leyden")
     fit(Progress(plain_seconds=0.0), tmp_path)
     lines = messages(caplog)
-    assert len(lines) == 8
-    assert re.fullmatch(
-        r"epoch 4/4, loss [\d.e-]+, val/loss [\d.]+ \(best [\d.]+\), [\d.,]+ steps/s, 0:00 left", lines[-1]
-    )
+    assert len(lines) == 12
+    ends = r", val/loss [\d.]+ \(best [\d.]+\), [\d.,]+ steps/s, 0:00 left"
+    assert re.fullmatch(rf"epoch 4/4, loss [\d.e-]+{ends}", lines[-2])
+    assert re.fullmatch(rf"epoch 4/4, validation 1/1{ends}", lines[-1])
 
 
 def test_on_a_terminal_the_line_is_drawn_over_itself_and_kept_to_one(tmp_path, monkeypatch) -> None:
@@ -47,7 +49,7 @@ def test_on_a_terminal_the_line_is_drawn_over_itself_and_kept_to_one(tmp_path, m
     screen = io.StringIO()
     progress = Progress()
     progress.console = Console(file=screen, force_terminal=True, width=120)
-    progress.seconds = 0.0
+    progress.seconds, progress.is_live = 0.0, True
     fit(progress, tmp_path)
     shown = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", screen.getvalue())
     assert "epoch 1/4" in shown
@@ -77,4 +79,57 @@ class Constant(Line):
 def test_the_loss_is_that_of_a_batch_whatever_gradients_are_accumulated_over(tmp_path, caplog) -> None:
     caplog.set_level("INFO", "leyden")
     fit(Progress(plain_seconds=0.0), tmp_path, Constant(), accumulate_grad_batches=2)
-    assert "loss 8," in messages(caplog)[-1]
+    assert "loss 8," in messages(caplog)[-2]
+
+
+class Talking(Line):
+    def on_train_epoch_end(self) -> None:
+        print("printed")
+        logging.getLogger().warning("logged")
+
+
+def test_what_is_said_meanwhile_stands_above_the_line(tmp_path, monkeypatch) -> None:
+    """As a terminal shows it, where carriage returns and erasures have taken effect."""
+    monkeypatch.setenv("TERM", "xterm")
+    screen = io.StringIO()
+    monkeypatch.setattr("sys.stdout", screen)
+    handler = logging.StreamHandler(screen)
+    logging.getLogger().addHandler(handler)
+    progress = Progress()
+    progress.console = Console(file=screen, force_terminal=True, width=120)
+    progress.seconds, progress.is_live = 0.0, True
+    try:
+        fit(progress, tmp_path, Talking())
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert handler.stream is screen
+    lines = [
+        re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", line.rpartition("\x1b[2K")[2]) for line in screen.getvalue().split("\n")
+    ]
+    assert [line for line in lines if "printed" in line] == ["printed"] * 4
+    assert [line for line in lines if "logged" in line] == ["logged"] * 4
+
+
+LONG = [
+    "epoch 100/1000",
+    "loss 0.0123",
+    "val/mean_average_precision_at_50 0.0123 best 0.0123",
+    "1,234/s",
+    "1:02:03 left",
+]
+
+
+def test_a_line_that_is_too_long_loses_blanks_and_then_the_end_of_a_name() -> None:
+    assert _fitted(LONG, 200) == "  ".join(LONG)
+    assert _fitted(LONG, len(" ".join(LONG))) == " ".join(LONG)
+    fitted = "epoch 100/1000 loss 0.0123 val/mean_ave.. 0.0123 best 0.0123 1,234/s 1:02:03 left"
+    assert _fitted(LONG, len(fitted)) == fitted
+    assert len(_fitted(LONG, 60)) == 60
+
+
+def test_a_test_and_a_validation_alone_say_how_far_they_are(tmp_path, caplog) -> None:
+    caplog.set_level("INFO", "leyden")
+    arguments = {"accelerator": "cpu", "logger": False, "default_root_dir": tmp_path}
+    trainer = Trainer(callbacks=[Progress(plain_seconds=0.0)], **arguments)
+    trainer.validate(Line(), Points(batch_size=5), verbose=False)
+    assert messages(caplog) == ["validation 1/1"]

@@ -61,7 +61,7 @@ def test_told_to_stop_it_saves_and_says_how_it_goes_on(number: signal.Signals, t
     soon = "+callbacks.progress.plain_seconds=0.1"
     process = started("experiment=xor", "trainer.max_epochs=100000", soon, f"paths.log_dir={tmp_path}")
     assert process.stdout is not None
-    while "epoch" not in process.stdout.readline():
+    while "epoch " not in process.stdout.readline():
         assert process.poll() is None
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
@@ -83,7 +83,7 @@ def test_of_two_processes_one_is_told_and_both_go_on_as_if_it_had_not_been(tmp_p
     words = "experiment=sine", "trainer=ddp_cpu", "trainer.max_epochs=6", "trainer.check_val_every_n_epoch=2"
     process = started(*words, "+callbacks.progress.plain_seconds=0.1", f"paths.log_dir={tmp_path}/part")
     assert process.stdout is not None
-    while "epoch" not in process.stdout.readline():
+    while "epoch " not in process.stdout.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
@@ -135,7 +135,7 @@ def test_a_terminal_that_is_closed_loses_nothing(tmp_path: Path) -> None:
         words = "experiment=xor", "trainer.max_epochs=100000", f"paths.log_dir={tmp_path}"
         os.execv(sys.executable, [sys.executable, str(PROJECT / "train.py"), *words])
     seen = b""
-    while b"epoch" not in seen:
+    while b"epoch " not in seen:
         seen += os.read(terminal, 4096)
     os.close(terminal)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 129
@@ -315,7 +315,8 @@ def test_what_a_killed_process_left_half_written_is_cleared_away(run: Path) -> N
 def test_a_folder_that_is_deleted_under_a_run_stays_deleted(tmp_path: Path) -> None:
     process = started("experiment=xor", "checkpoint.every_n_steps=50", f"paths.log_dir={tmp_path}")
     assert process.stdout is not None
-    assert "training SimpleNet" in process.stdout.readline()
+    while "training SimpleNet" not in process.stdout.readline():
+        assert process.poll() is None
     other = tmp_path / "other"
     other.mkdir()
     while (tmp_path / "xor").exists():  # the run may write a file between the others' end and the folder's

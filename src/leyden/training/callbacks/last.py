@@ -21,6 +21,7 @@ from leyden.training.loggers import CSVLogger, TensorBoardLogger
 
 VALIDATION_SECONDS = 5.0  # how long one that has begun may go on when the process is told to stop
 ONE_SIGNAL = 0.05  # seconds in which a second one is the same: `timeout` sends it to a process and to its group
+WIPED = b"\r\x1b[2K"  # to the start of the line, which is erased
 
 
 @only_own_hooks
@@ -156,7 +157,8 @@ class LastCheckpoint(Checkpoint):
         self._told, self._told_at = number, now
         if self._speaks:
             with suppress(OSError):  # who reads it may have been told to stop, too
-                os.write(2, b"saving after this batch; once more stops at once\n")  # unbuffered: this is a handler
+                # Unbuffered: this is a handler. What stands there on a terminal, the live line, is wiped away.
+                os.write(2, (WIPED if os.isatty(2) else b"") + b"saving after this batch; once more stops at once\n")
 
     def _stop_if_told(self, trainer: Trainer) -> None:
         if told := _highest(trainer, self._told):
