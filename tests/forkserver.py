@@ -71,6 +71,7 @@ def become(words: Sequence[str], cwd: str, environment: Mapping[str, str], strea
         os.environ.update(environment)
         os.chdir(cwd)
         sys.argv[:], sys.path[0] = words, str(Path(words[0]).parent.resolve())
+        sys.path[1:1] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
         signal.signal(signal.SIGINT, signal.default_int_handler)
         runpy.run_path(words[0], run_name="__main__")
         status = 0
