@@ -1,5 +1,6 @@
 """Curves, parameters and pictures for MLflow: in a database, or at a server."""
 
+import fcntl
 import logging
 import math
 import os
@@ -44,6 +45,8 @@ class MLFlowLogger(RunLogger, Logger):
         self.folder = Path(save_dir).resolve()
         self.experiment_name = experiment_name
         self.tracking_uri = tracking_uri
+        of_file = tracking_uri.startswith(SQLITE)
+        self._file = Path(tracking_uri.removeprefix(SQLITE).partition("?")[0]).resolve() if of_file else None
         self._client: MlflowClient | None = None
         self._experiment_id = ""
         self._run_id: str | None = None
@@ -77,6 +80,8 @@ class MLFlowLogger(RunLogger, Logger):
 
                 for library in ("mlflow", "alembic"):  # which tell of every table that they make
                     logging.getLogger(library).setLevel(logging.WARNING)
+                if self._file is not None:
+                    _make_database(self._file)
                 client = MlflowClient(self.tracking_uri)
                 self._experiment_id = self._experiment_of(client)
                 self._client = client
@@ -114,68 +119,73 @@ class MLFlowLogger(RunLogger, Logger):
         """Arrays uint8 [H, W, 3]; several of them are numbered."""
         for number, image in enumerate(images):
             name = key if len(images) == 1 else f"{key}/{number}"
-            self.experiment.log_image(self.run_id, image, key=name, step=step or 0, synchronous=True)
+            with self._patiently():
+                self.experiment.log_image(self.run_id, image, key=name, step=step or 0, synchronous=True)
 
     @rank_zero_only
     def log_summary(self, values: Mapping[str, str | float]) -> None:
-        for name, value in values.items():
-            if isinstance(value, str):
-                self.experiment.set_tag(self.run_id, name, value)
+        with self._patiently():
+            for name, value in values.items():
+                if isinstance(value, str):
+                    self.experiment.set_tag(self.run_id, name, value)
         self.log_metrics({name: value for name, value in values.items() if not isinstance(value, str)}, self._step)
 
     @rank_zero_only
     def save(self) -> None:
         if (now := time.monotonic()) >= self._next_save:
             self._next_save = now + SAVE_SECONDS
-            self.flush()
+            self.flush(self._step)  # at which more may be logged
 
     @rank_zero_only
     def flush(self, before: float = math.inf) -> None:
-        """Write all that was logged, at whatever step; nothing is lost where MLflow does not answer."""
-        if not self._values:
+        """Write what was logged at steps before that one; where MLflow does not answer, it is kept."""
+        ready = [(name, step) for name, step in self._values if step < before]
+        if not ready:
             return
         from mlflow.entities import Metric
+
+        with self._patiently():
+            for first in range(0, len(ready), MOST_VALUES):
+                batch = {key: self._values[key] for key in ready[first : first + MOST_VALUES]}
+                new = [(*key, *value) for key, value in batch.items() if key[1] > self._there.get(key[0], -1)]
+                metrics = [Metric(name, value, when, step) for name, step, value, when in new]
+                self.experiment.log_batch(self.run_id, metrics=metrics)
+                self._values = {key: value for key, value in self._values.items() if key not in batch}
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        if self._run_id is None and status != "success":  # it failed before its first step
+            return
+        self.flush()
+        with self._patiently():
+            self.experiment.set_terminated(self.run_id, STATUS[status])
+
+    @rank_zero_only
+    def close(self, status: Status) -> None:
+        self.finalize(status)
+        if self._values and self._run_id is not None:
+            log.warning(f"mlflow: {len(self._values)} values are lost to it")
+
+    @contextmanager
+    def _patiently(self) -> Iterator[None]:
+        """Let training go on while MLflow does not answer, and say so once."""
         from mlflow.exceptions import MlflowException
 
-        run = self.run_id
         try:
-            while self._values:
-                batch = list(self._values)[:MOST_VALUES]
-                new = [(name, step) for name, step in batch if step > self._there.get(name, -1)]
-                metrics = [Metric(name, *self._values[name, step], step) for name, step in new]
-                self.experiment.log_batch(run, metrics=metrics)
-                for key in batch:
-                    del self._values[key]
+            yield
         except MlflowException as error:
             if self._answers:
-                log.warning(f"mlflow: {_line(error)}; {len(self._values)} values are kept, and tried again")
+                log.warning(f"mlflow: {_line(error)}; training goes on, and curves are handed over later")
             self._answers = False
         else:
             self._answers = True
 
-    def finalize(self, status: str) -> None:
-        self._end(status)
-
-    def close(self, status: Status) -> None:
-        self._end(status)
-
-    @rank_zero_only
-    def _end(self, status: str) -> None:
-        if self._run_id is None and status != "success":  # it failed before its first step
-            return
-        from mlflow.exceptions import MlflowException
-
-        self.flush()
-        try:
-            self.experiment.set_terminated(self.run_id, STATUS[status])
-        except MlflowException as error:
-            log.warning(f"mlflow: {_line(error)}; {len(self._values)} values are lost to it")
-
     def _open(self) -> str:
         """The run of this folder: the one that there is, or a new one."""
         client = self.experiment
-        quoted = str(self.folder).replace('"', '\\"')
-        if found := client.search_runs([self._experiment_id], f'tags.run_folder = "{quoted}"', max_results=1):
+        quote = "'" if '"' in str(self.folder) else '"'  # MLflow escapes neither in the other
+        condition = f"tags.run_folder = {quote}{self.folder}{quote}"
+        if found := client.search_runs([self._experiment_id], condition, max_results=1):
             run: str = found[0].info.run_id
             client.update_run(run, status="RUNNING")
             for name in found[0].data.metrics:
@@ -192,10 +202,8 @@ class MLFlowLogger(RunLogger, Logger):
     def _experiment_of(self, client: "MlflowClient") -> str:
         from mlflow.exceptions import MlflowException
 
-        name, place = self.experiment_name, None
-        if self.tracking_uri.startswith(SQLITE):
-            file = Path(self.tracking_uri.removeprefix(SQLITE).partition("?")[0])
-            place = str(file.resolve().parent / "mlflow" / name)
+        name = self.experiment_name
+        place = None if self._file is None else str(self._file.parent / "mlflow" / name)
         if not (found := client.get_experiment_by_name(name)):
             try:
                 return str(client.create_experiment(name, artifact_location=place))
@@ -219,11 +227,30 @@ class MLFlowLogger(RunLogger, Logger):
     @contextmanager
     def _explained(self) -> Iterator[None]:
         from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
 
         try:
             yield
-        except (MlflowException, ImportError, OSError) as error:
+        except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
             raise UserError(f"MLFlowLogger, {self.tracking_uri}: {_line(error)}") from error
+
+
+def _make_database(file: Path) -> None:
+    """Where there is none. MLflow makes its tables one by one, and fails for good where a second process does so at the
+    same time, or where the first was killed: here they are made under another name, by one process."""
+    from mlflow import MlflowClient
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        if not file.exists():
+            partial = file.with_name(f".{file.name}.partial")
+            partial.unlink(missing_ok=True)
+            MlflowClient(f"{SQLITE}{partial}")
+            partial.replace(file)
+    finally:
+        os.close(folder)
 
 
 def _allowed(name: str) -> str:
