@@ -154,7 +154,7 @@ class MLFlowLogger(RunLogger, Logger):
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        if self._run_id is None and status != "success":  # it failed before its first step
+        if self._run_id is None and not self._values and status != "success":  # it failed before its first step
             return
         self.flush()
         with self._patiently():

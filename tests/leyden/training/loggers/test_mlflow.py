@@ -90,7 +90,7 @@ def test_values_are_kept_while_the_database_does_not_answer(database: Path, capl
         other.execute("BEGIN EXCLUSIVE")
         for step in range(3):
             logger.log_metrics({"loss": float(step)}, step)
-            logger.flush()
+        logger.flush()  # waits for a while
         assert len([each for each in caplog.records if each.name.startswith("leyden")]) == 1
         other.rollback()
     logger.log_metrics({"loss": 3.0}, 3)
