@@ -52,14 +52,14 @@ class WandbLogger(RunLogger, LightningWandbLogger):
             os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # it asks the network, offline too
             import wandb
 
-            mode = _mode(self.mode)
             settings = wandb.Settings(silent=True, console="off", x_transaction_log_flush_interval=1.0)
             known = self._wandb_init["id"] or _id_in(self.folder)
-            self._wandb_init |= {"mode": mode, "settings": settings, "id": known}
             try:
+                mode = _mode(self.mode)
+                self._wandb_init |= {"mode": mode, "settings": settings, "id": known}
                 run: Any = super().experiment
             except wandb.Error as error:
-                raise UserError(f"WandbLogger ({mode}): {error}") from error
+                raise UserError(f"WandbLogger: {error}") from error
             if mode != "disabled":
                 where = f"wandb sync {os.path.relpath(Path(run.dir).parent)}" if mode == "offline" else run.url
                 log.info(f"wandb: {mode}; {where}")
@@ -89,10 +89,10 @@ def _mode(asked: Mode | None) -> str:
     Raises UserError where wandb would have to ask for one.
     """
     import wandb
-    from requests.utils import get_netrc_auth
+    from wandb.sdk.lib.wbauth import read_netrc_auth  # which knows under which names its server was
 
     settings = wandb.setup().settings
-    has_key = bool(settings.api_key or settings.identity_token_file or get_netrc_auth(settings.base_url))
+    has_key = bool(settings.api_key or settings.identity_token_file or read_netrc_auth(host=settings.base_url))
     named = settings.mode != "online" or "WANDB_MODE" in os.environ
     mode = asked or (settings.mode if named or has_key else "offline")
     if mode == "online" and not has_key:
