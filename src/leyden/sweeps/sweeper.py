@@ -23,6 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from leyden.config.app import HOME
 from leyden.config.explain import explain
+from leyden.config.extras import require_extras
 from leyden.config.targets import untrusted
 from leyden.errors import UserError
 from leyden.runs.folder import CLAIMED, RunFolder
@@ -57,6 +58,7 @@ class SweepInFolder(Sweeper):
             CLAIMED.add(self.folder.absolute())
         with self._nothing_left_behind():
             require(config.hydra.runtime.choices["hydra/launcher"])
+            require_extras(config)
             self.launcher: Launcher = Plugins.instance().instantiate_launcher(
                 hydra_context=hydra_context, task_function=task_function, config=config
             )

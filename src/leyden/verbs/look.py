@@ -16,6 +16,7 @@ from leyden.config.app import options_of
 from leyden.config.build import build_data, build_initial, build_trainer, seed_all
 from leyden.config.devices import absent_devices
 from leyden.config.explain import explain
+from leyden.config.extras import absent_extras
 from leyden.config.origin import Origin
 from leyden.config.signatures import problems, refuse
 from leyden.errors import UserError
@@ -138,6 +139,8 @@ class Look:
     def _build(self, config: DictConfig, group: str) -> None:
         if absent := absent_devices(config, Origin(())):
             raise AbsentError(absent[0].reason.partition(";")[0])
+        if lines := absent_extras(config):
+            raise AbsentError("; ".join(lines))
         seed_all(config)
         model = build_initial(config) if group in ("optimizer", "scheduler") else self.model
         callbacks, _ = build_callbacks(config, model, self.data)

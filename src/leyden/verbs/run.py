@@ -24,7 +24,7 @@ from leyden.sweeps.plan import apart
 from leyden.training import SupervisedModule, TensorDataModule
 from leyden.training.agreement import disagreements
 from leyden.training.callbacks.hooks import only_own_hooks
-from leyden.training.loggers import CSVLogger, TensorBoardLogger
+from leyden.training.loggers import RunLogger, TensorBoardLogger
 from leyden.training.population import Population, PopulationData
 from leyden.training.retune import Options, check_length, retune
 from leyden.verbs.tables import print_and_keep
@@ -70,8 +70,9 @@ class Run(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage == "fit" and (said := disagreements(pl_module, trainer.datamodule)):  # type: ignore[attr-defined]
             raise UserError("; ".join(said))
-        for logger in trainer.loggers if stage == "fit" else ():
-            logger.log_hyperparams(self._compared(pl_module))  # before Lightning logs the model's alone
+        for logger in trainer.loggers if stage == "fit" else ():  # before Lightning logs the model's alone
+            varied = self._varied() if isinstance(logger, TensorBoardLogger) else {}  # others hide the rest themselves
+            logger.log_hyperparams(varied or self._compared(pl_module))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # Lightning's 1 has every optimizer step ask NVML for GPUs
@@ -123,26 +124,45 @@ class Run(Callback):
                 if isinstance(logger, TensorBoardLogger):
                     logger.log_text(key, text, trainer.global_step)
 
+    def _varied(self) -> dict[str, Any]:
+        """Of a job of a sweep, what varies."""
+        varies = apart(self.folder)
+        values = {key: OmegaConf.select(self.config, key) for key in varies}
+        return {key: varies[key] if OmegaConf.is_config(value) else value for key, value in values.items()}
+
     def _compared(self, model: LightningModule) -> dict[str, Any]:
-        """What one compares this run by: of a job of a sweep what varies, and nothing else."""
-        if varies := apart(self.folder):
-            values = {key: OmegaConf.select(self.config, key) for key in varies}
-            return {key: varies[key] if OmegaConf.is_config(value) else value for key, value in values.items()}
+        """What one compares runs by."""
         # A plain module has an optimizer of its own: what the config says of it would be untrue.
         unused: tuple[str, ...] = ("population",) if self.config.get("population") is None else ()
         unused += () if isinstance(model, SupervisedModule) else ("optimizer", "scheduler")
         resolved: dict[str, Any] = OmegaConf.to_container(self.config, resolve=True)  # type: ignore[assignment]
         return {group: resolved.get(group) for group in COMPARED if group not in unused}
 
-    def on_train_batch_end(self, *args: Any) -> None:
-        self.begin()
+    def on_train_batch_end(self, trainer: Trainer, *args: Any) -> None:
+        self.begin(trainer)
         self.on_train_batch_end = None  # type: ignore[method-assign,assignment]  # it costs time in every step
 
-    def begin(self) -> None:
+    def begin(self, trainer: Trainer) -> None:
         """Nothing can be wrong with the config any more."""
         self.record.begun()
         if self.resumed and is_first_process():
             self.resumed.begun()
+        for logger in trainer.loggers:
+            if isinstance(logger, RunLogger):
+                logger.begin()
+
+    def summarize(self, trainer: Trainer) -> None:
+        """Tell the loggers what the run came to, and where its checkpoints are."""
+        result = self.record.result
+        monitor, values = result["monitor"], {"status": result["status"]}
+        if monitor["value"] is not None:
+            values[f"best/{monitor['name']}"] = monitor["value"]
+        for each in ("best_checkpoint", "last_checkpoint"):
+            if file := result[each]:
+                values |= {each: file, f"{each}_path": str(self.folder.path.resolve() / file)}
+        for logger in trainer.loggers:
+            if isinstance(logger, RunLogger):
+                logger.log_summary(values)
 
     def continue_curves(self, trainer: Trainer) -> None:
         """Drop what the loggers have of a run that goes on beyond the place that it goes on from."""
@@ -150,7 +170,7 @@ class Run(Callback):
             return
         self._continued = True
         for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger | CSVLogger):
+            if isinstance(logger, RunLogger):
                 logger.continue_from(self._logged)
 
     def _retune(self, trainer: Trainer, model: SupervisedModule) -> None:

@@ -23,6 +23,7 @@ from leyden.config.build import (
 )
 from leyden.config.devices import absent_devices
 from leyden.config.explain import explain
+from leyden.config.extras import require_extras
 from leyden.config.origin import Origin
 from leyden.config.signatures import problems, refuse
 from leyden.errors import UserError
@@ -36,7 +37,7 @@ from leyden.sweeps.trial import pruner_of
 from leyden.training.agreement import watched_in_vain
 from leyden.training.callbacks import Best, BestCheckpoint, Guard, NonFiniteError, Prune
 from leyden.training.checkpoint_io import load_checkpoint
-from leyden.training.loggers import TensorBoardLogger
+from leyden.training.loggers import RunLogger, Status
 from leyden.training.memory import keep_freed_memory
 from leyden.training.population import BestMembers, GuardMembers, Population, PopulationData, refuse_trainer
 from leyden.verbs import quiet  # noqa: F401
@@ -88,6 +89,7 @@ def _train(config: DictConfig, composed: DictConfig, record: Record, resumed: Re
     run, checkpoint = record.run, resumed.checkpoint if resumed else None
     origin = Origin.of_this_job() if resumed is None else Origin.of_run(run, resumed.words)
     refuse([*problems(config, origin), *absent_devices(config, origin)])
+    require_extras(config)
     seed_all(config)
     if config.threads is not None and config.threads < 1:
         raise UserError(f"threads={config.threads}: must be 1 or more, or null for all there are")
@@ -128,23 +130,29 @@ def _train(config: DictConfig, composed: DictConfig, record: Record, resumed: Re
                 trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
                 record.training_ends()
                 follow.continue_curves(trainer)  # also where all that is left to do is the test
-                follow.begin()
+                follow.begin(trainer)
                 if any(callback.pruned for callback in pruning):
                     record.pruned()
                 else:
                     record.finished(test(trainer, model, data, run, best))
+                follow.summarize(trainer)
 
 
 @contextmanager
 def built_loggers(config: DictConfig) -> Iterator[list[Logger]]:
     """The loggers, closed at the end."""
     loggers: list[Logger] = build_all(config, "logger")
+    status: Status = "failed"
     try:
         yield loggers
+        status = "finished"
+    except Stop:
+        status = "interrupted"
+        raise
     finally:
         for logger in loggers:
-            if isinstance(logger, TensorBoardLogger):
-                logger.close()
+            if isinstance(logger, RunLogger):
+                logger.close(status)
 
 
 def build_callbacks(

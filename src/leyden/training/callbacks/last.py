@@ -17,7 +17,7 @@ from leyden.files import sync
 from leyden.signals import Stop, told_to_stop
 from leyden.training.callbacks.hooks import only_own_hooks
 from leyden.training.exact import process_state, restore_process_state
-from leyden.training.loggers import CSVLogger, TensorBoardLogger
+from leyden.training.loggers import RunLogger
 
 VALIDATION_SECONDS = 5.0  # how long one that has begun may go on when the process is told to stop
 ONE_SIGNAL = 0.05  # seconds in which a second one is the same: `timeout` sends it to a process and to its group
@@ -187,7 +187,7 @@ class LastCheckpoint(Checkpoint):
         if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         for logger in trainer.loggers:
-            if isinstance(logger, CSVLogger | TensorBoardLogger):
+            if isinstance(logger, RunLogger):
                 logger.flush(before=self._logged)
             else:
                 logger.save()

@@ -1,0 +1,102 @@
+"""Curves for TensorBoard, straight in the folder that is given."""
+
+import math
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import TensorBoardLogger as LightningTensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+from tensorboard.compat.proto.summary_pb2 import Summary
+from torch.utils.tensorboard.summary import hparams
+from torch.utils.tensorboard.summary import text as text_summary
+
+from leyden.files import sync
+from leyden.training.loggers.of_runs import SAVE_SECONDS, Params, RunLogger, Status, flat
+
+
+class TensorBoardLogger(RunLogger, LightningTensorBoardLogger):
+    """Lightning's, with events in `save_dir` itself, no `hparams.yaml`, and real metrics in the HPARAMS tab.
+
+    Lightning writes hyper-parameters with a metric `hp_metric` of -1. Here they are written once, when they are first
+    known, without naming metrics: TensorBoard then shows every scalar of the run beside them. That a run has succeeded
+    is written at the end of its training; of one that has failed, and may go on, nothing is: its status is unknown.
+    """
+
+    def __init__(self, save_dir: str | os.PathLike[str]) -> None:
+        super().__init__(str(save_dir), name="", version="", default_hp_metric=False)
+        self._wrote_hyperparams = False
+        self._ended: Summary | None = None  # to be written
+        self._next_save = 0.0
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """All values in one event, which is four times as fast as one for each; groups of curves are Lightning's.
+
+        But for the epoch, which Lightning adds to each: as a curve it says nothing, and stands before all others.
+        """
+        if any(isinstance(value, Mapping) for value in metrics.values()):
+            super().log_metrics(metrics, step)
+            return
+        values = [
+            Summary.Value(tag=name, simple_value=float(value)) for name, value in metrics.items() if name != "epoch"
+        ]
+        self.experiment._get_file_writer().add_summary(Summary(value=values), step)
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Params, metrics: dict[str, Any] | None = None, step: int | None = None) -> None:
+        if self._wrote_hyperparams:
+            return
+        _, started, self._ended = hparams(_shown(params), {})  # type: ignore[no-untyped-call]
+        self.experiment._get_file_writer().add_summary(started)
+        self._wrote_hyperparams = True
+
+    @rank_zero_only
+    def log_text(self, key: str, text: str, step: int = 0) -> None:
+        """Show `text`, which may be Markdown, under the name `key` in the Text tab."""
+        shown = text_summary(key, text)  # type: ignore[no-untyped-call]
+        shown.value[0].tag = key  # torch would add a name of its own
+        self.experiment._get_file_writer().add_summary(shown, step)
+
+    @rank_zero_only
+    def continue_from(self, step: int) -> None:
+        """Have TensorBoard hide what an earlier logger of this folder wrote from `step` on."""
+        restart = Event(session_log=SessionLog(status=SessionLog.START))
+        self.experiment._get_file_writer().add_event(restart, step)
+
+    @rank_zero_only
+    def save(self) -> None:
+        if (now := time.monotonic()) >= self._next_save:
+            self._next_save = now + SAVE_SECONDS
+            self.experiment.flush()
+
+    @rank_zero_only
+    def flush(self, before: float = math.inf) -> None:
+        """Have all that was logged on the disk."""
+        self.experiment.flush()
+        for file in Path(self.save_dir).glob("events.out.tfevents.*"):
+            sync(file)
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Keeps the file open, so that the test after a training writes into the same one, until `close`."""
+        if self._experiment is None:
+            return
+        if status == "success" and self._ended is not None:
+            self.experiment._get_file_writer().add_summary(self._ended)
+            self._ended = None
+        self.experiment.flush()
+
+    def close(self, status: Status) -> None:
+        if self._experiment is not None:
+            self._experiment.close()
+
+
+def _shown(params: Params) -> dict[str, bool | int | float | str]:
+    """With values that TensorBoard can show."""
+    return {
+        name: value if isinstance(value, bool | int | float) else str(value) for name, value in flat(params).items()
+    }
