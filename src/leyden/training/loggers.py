@@ -6,15 +6,18 @@ import math
 import os
 import time
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from lightning.fabric.utilities.logger import _convert_params, _flatten_dict
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.loggers import TensorBoardLogger as LightningTensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
+from numpy.typing import NDArray
+from PIL import Image
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from torch.utils.tensorboard.summary import hparams
@@ -48,6 +51,15 @@ class TensorBoardLogger(LightningTensorBoardLogger):
             return
         values = [Summary.Value(tag=name, simple_value=float(value)) for name, value in metrics.items()]
         self.experiment._get_file_writer().add_summary(Summary(value=values), step)
+
+    @rank_zero_only
+    def log_image(self, key: str, images: Sequence[NDArray[np.uint8]], step: int | None = None) -> None:
+        """Pictures [H, W, 3], as Lightning's other loggers take them; several get numbers."""
+        for number, pixels in enumerate(images):
+            height, width, _ = pixels.shape
+            image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=png_of(pixels))
+            tag = key if len(images) == 1 else f"{key}_{number}"
+            self.experiment._get_file_writer().add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), step)
 
     @rank_zero_only
     def log_hyperparams(self, params: Params, metrics: dict[str, Any] | None = None, step: int | None = None) -> None:
@@ -155,6 +167,17 @@ class CSVLogger(Logger):
         else:
             self._replace(self._read()[1] + rows)
 
+    def history(self) -> dict[str, tuple[list[float], list[float]]]:
+        """Of every name that was logged in training: after how many epochs, and which value."""
+        found: dict[str, tuple[list[float], list[float]]] = {}
+        for row in [*self._read()[1], *self._rows]:
+            for name, value in row.items():
+                if name not in ("step", "epoch") and value != "" and row.get("epoch", "") != "":
+                    epochs, values = found.setdefault(name, ([], []))
+                    epochs.append(float(row["epoch"]) + 1)
+                    values.append(float(value))
+        return found
+
     @rank_zero_only
     def continue_from(self, step: int) -> None:
         """Drop the rows that an earlier logger of this folder wrote from `step` on."""
@@ -176,6 +199,13 @@ class CSVLogger(Logger):
         whole = self.file.read_text().rpartition("\n")[0]  # without a row that a kill or a full disk has cut short
         reader = csv.DictReader(whole.splitlines())
         return list(reader.fieldnames or []), list(reader)
+
+
+def png_of(pixels: NDArray[np.uint8]) -> bytes:
+    """Pixels [H, W, 3] as a file, compressed little: to compress them well would take as long as to draw them."""
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "png", compress_level=1)
+    return file.getvalue()
 
 
 def _flat(params: Params) -> dict[str, bool | int | float | str]:
