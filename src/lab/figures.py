@@ -13,11 +13,11 @@ from leyden.training.figures import Answers, History, ask, axes, figure_of, over
 @over_epochs
 def decision_surface(module: LightningModule, data: TensorDataModule) -> Figure:
     """The probability of the answer 1 over [-0.5, 1.5]², and the points of XOR."""
+    assert data.splits is not None
     side = torch.linspace(-0.5, 1.5, 101)
     grid = torch.cartesian_prod(side, side)  # a in its rows, b in its columns
     surface = ask(module, data, grid).view(101, 101).T
-    names = list(data.feature_names)
-    drawn = axes(*names)
+    drawn = axes(data.feature_names[0], data.feature_names[1])
     edge = 0.01  # half a pixel
     image = drawn.imshow(surface, vmin=0, vmax=1, origin="lower", extent=(-0.5 - edge, 1.5 + edge) * 2, aspect="auto")
     points, answers = data.splits.train[:2]
@@ -87,7 +87,7 @@ def mistakes(
 ) -> Figure | None:
     """The images of the test that the model is most sure of and wrong about: what it says, how surely, what it is."""
     probabilities = figures.class_probabilities(module, answers)
-    if probabilities is None:
+    if probabilities is None or data.splits is None:
         return None
     surest, said = probabilities.max(1)
     wrong = (said != answers.targets).nonzero().flatten()
@@ -103,8 +103,8 @@ def mistakes(
         drawn.imshow(image, extent=(x + 0.08, x + 0.92, y + 0.84, y), interpolation="nearest")
         box = {"facecolor": "black", "edgecolor": "none", "pad": 1.5}
         drawn.text(x + 0.1, y + 0.03, f"{surest[index]:.0%}", color="white", fontsize=9, va="top", bbox=box)
-        drawn.text(x + 0.5, y + 0.87, names[said[index]], color=figures.RED, ha="center", va="top")
-        drawn.text(x + 0.5, y + 1.07, f"is {names[answers.targets[index]]}", ha="center", va="top")
+        drawn.text(x + 0.5, y + 0.87, names[said[index]], color=figures.RED, fontsize=9.5, ha="center", va="top")
+        drawn.text(x + 0.5, y + 1.07, f"is {names[answers.targets[index]]}", fontsize=9, ha="center", va="top")
     drawn.set(xlim=(0, columns), ylim=(1.36 * rows, 0), aspect="auto")
     return figure_of(drawn)
 

@@ -78,7 +78,7 @@ class RunFolder:
                         message = f"{self} is being trained by another process: one folder, one training"
                         raise UserError(message) from error
                     time.sleep(0.05)
-            for folder in (self.path, self.checkpoints, self.figures, self.path / ".hydra"):
+            for folder in (self.path, self.checkpoints, self.figures, *self.figures.glob("*/"), self.path / ".hydra"):
                 for partial in folder.glob(PARTIAL):
                     partial.unlink(missing_ok=True)
             yield

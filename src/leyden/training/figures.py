@@ -28,7 +28,7 @@ D = TypeVar("D", bound=Callable[..., Figure | None])
 # Okabe and Ito's colours, which colour-blind people tell apart (https://jfly.uni-koeln.de/color/).
 BLUE, ORANGE, GREEN, PINK, SKY, RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"
 GREY = "#777777"
-STYLE: Mapping[str, Any] = {  # 480 pixels wide: letters are still 11 pixels high where that is shown at 400
+STYLE: Any = {  # 480 pixels wide: letters are still 11 pixels high where that is shown at 400
     "figure.figsize": (4.8, 3.6),
     "figure.dpi": 100,
     "figure.subplot.left": 0.16,
@@ -98,6 +98,7 @@ def loss_curve(module: LightningModule, data: LightningDataModule, history: Hist
     if not curves:
         return None
     drawn = axes("epoch", f"loss ({type(getattr(module, 'loss', None)).__name__})")
+    drawn.locator_params("x", integer=True)
     for (stage, curve), line in zip(curves.items(), ("-", "--"), strict=False):
         drawn.plot(*curve, line, marker="." if len(curve[0]) < 20 else "", label=stage)
     values = [value for _, each in curves.values() for value in each]
@@ -164,11 +165,12 @@ def confusion_matrix(module: LightningModule, data: LightningDataModule, answers
                 drawn.text(column, row, f"{counts[row, column]}", ha="center", va="center", color=colour, fontsize=9)
     if len(counts) <= MOST_NAMES:
         names = class_names(data, len(counts))
-        turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if len(counts) > 4 else {}
-        drawn.set_xticks(range(len(counts)), names, **turned)
+        drawn.set_xticks(range(len(counts)), names)
         drawn.set_yticks(range(len(counts)), names)
         drawn.tick_params(length=0)
         if len(counts) > 4:
+            for label in drawn.get_xticklabels():
+                label.set(rotation=45, ha="right", rotation_mode="anchor")
             figure_of(drawn).subplots_adjust(left=0.26, bottom=0.26, right=0.98, top=0.94)
     right = float(counts.diagonal().sum() / counts.sum())
     drawn.set_title(f"{right:.1%} of {int(counts.sum()):,} are right", fontsize=11)
@@ -228,7 +230,6 @@ def pixels_of(figure: Figure, corner: str = "") -> Pixels:
     if corner:
         figure.text(0.99, 0.99, corner, ha="right", va="top", fontsize=11)
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    drawn: Pixels = np.asarray(canvas.buffer_rgba())[..., :3]
+    canvas.draw()  # type: ignore[no-untyped-call]
+    drawn: Pixels = np.asarray(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
     return drawn
-

@@ -87,7 +87,9 @@ class Figures(Callback):
         """Keeps what is answered, so that the model need not be asked again; of several processes each has a part."""
         if trainer.world_size > 1 or dataloader_idx > 0 or not isinstance(batch, tuple | list) or len(batch) < 2:
             return
-        if all(isinstance(each, Tensor) and each.ndim for each in (outputs, batch[1])) and len(outputs) == len(batch[1]):
+        if all(isinstance(each, Tensor) and each.ndim for each in (outputs, batch[1])) and len(outputs) == len(
+            batch[1]
+        ):
             self._said.append((outputs.float().cpu(), batch[1].cpu()))
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -106,7 +108,7 @@ class Figures(Callback):
 
         self._answers = None
         on_gpu = module.device.type == "cuda"
-        with isolate_rng(on_gpu), looking(module), matplotlib.rc_context(dict(STYLE)):
+        with isolate_rng(on_gpu), looking(module), matplotlib.rc_context(STYLE):
             for name, draw in wanted.items():
                 try:
                     self._draw(trainer, module, name, draw, epoch)
@@ -163,4 +165,3 @@ def is_spread(epoch: int) -> bool:
 def bare(draw: Draw) -> Draw:
     """The function itself, without the arguments that a config gives it."""
     return getattr(draw, "func", draw)
-
