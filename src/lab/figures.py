@@ -16,7 +16,7 @@ def decision_surface(module: LightningModule, data: TensorDataModule) -> Figure:
     assert data.splits is not None
     side = torch.linspace(-0.5, 1.5, 101)
     grid = torch.cartesian_prod(side, side)  # a in its rows, b in its columns
-    surface = ask(module, data, grid).view(101, 101).T
+    surface = ask(module, data, grid).view(101, 101).T.numpy()
     drawn = axes(data.feature_names[0], data.feature_names[1])
     edge = 0.01  # half a pixel
     image = drawn.imshow(surface, vmin=0, vmax=1, origin="lower", extent=(-0.5 - edge, 1.5 + edge) * 2, aspect="auto")
@@ -62,7 +62,7 @@ def augmented_images(module: LightningModule, data: TensorDataModule, rows: int 
     figure = Figure(figsize=(4.8, 4.8 * rows / columns))
     drawn = figure.add_axes((0, 0, 1, 1))
     drawn.set_axis_off()
-    drawn.imshow(tiled(images, columns), interpolation="nearest")
+    drawn.imshow(tiled(images, columns).numpy(), interpolation="nearest")
     return figure
 
 
@@ -78,7 +78,9 @@ def first_filters(module: LightningModule, data: LightningDataModule, columns: i
     figure = Figure(figsize=(4.8, 4.8 * rows / columns))
     drawn = figure.add_axes((0, 0, 1, 1))
     drawn.set_axis_off()
-    drawn.imshow(tiled(scaled.repeat_interleave(8, 2).repeat_interleave(8, 3), columns), interpolation="nearest")
+    drawn.imshow(
+        tiled(scaled.repeat_interleave(8, 2).repeat_interleave(8, 3), columns).numpy(), interpolation="nearest"
+    )
     return figure
 
 
@@ -99,7 +101,7 @@ def mistakes(
     drawn.set_axis_off()
     for place, index in enumerate(worst.tolist()):
         x, y = place % columns, 1.36 * (place // columns)
-        image = data.splits.test[0][index].permute(1, 2, 0)
+        image = data.splits.test[0][index].permute(1, 2, 0).numpy()
         drawn.imshow(image, extent=(x + 0.08, x + 0.92, y + 0.84, y), interpolation="nearest")
         box = {"facecolor": "black", "edgecolor": "none", "pad": 1.5}
         drawn.text(x + 0.1, y + 0.03, f"{surest[index]:.0%}", color="white", fontsize=9, va="top", bbox=box)

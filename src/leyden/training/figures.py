@@ -155,11 +155,11 @@ def confusion_matrix(module: LightningModule, data: LightningDataModule, answers
         return None
     size = (4.8, 4.4) if len(counts) > 4 else None
     drawn = axes("predicted class", "true class", size)
-    shares = counts / counts.sum(1, keepdim=True).clamp(min=1)
+    shares = (counts / counts.sum(1, keepdim=True).clamp(min=1)).numpy()
     drawn.imshow(shares, vmin=0, vmax=1)
     drawn.spines[:].set_visible(False)
     if len(counts) <= MOST_NUMBERS:
-        for (row, column), share in np.ndenumerate(shares.numpy()):
+        for (row, column), share in np.ndenumerate(shares):
             if counts[row, column]:
                 colour = "black" if share > 0.6 else "white"
                 drawn.text(column, row, f"{counts[row, column]}", ha="center", va="center", color=colour, fontsize=9)
@@ -182,7 +182,7 @@ def class_accuracy(module: LightningModule, data: LightningDataModule, answers: 
     counts = confusions(module, answers)
     if counts is None or len(counts) > MOST_NAMES:
         return None
-    shares = 100 * counts.diagonal() / counts.sum(1).clamp(min=1)
+    shares = (100 * counts.diagonal() / counts.sum(1).clamp(min=1)).numpy()
     drawn = axes("named right, % of the class", "", (4.8, max(2.0, 0.8 + 0.3 * len(counts))))
     bars = drawn.barh(range(len(counts)), shares, color=BLUE)
     drawn.bar_label(bars, fmt="%.1f", padding=3, fontsize=9)

@@ -135,7 +135,8 @@ class Figures(Callback):
             folder.mkdir(exist_ok=True)  # not what is above: a run that was deleted is not to come back
         write_whole(file, png_of(pixels))
         self.files.append(file)
-        step = trainer.fit_loop.epoch_loop._batches_that_stepped  # as loggers count
+        # As loggers count; what belongs to an epoch stands at its last step, as its metrics do.
+        step = trainer.fit_loop.epoch_loop._batches_that_stepped - (epoch is not None)
         for logger in trainer.loggers:
             if hasattr(logger, "log_image"):
                 logger.log_image(f"figures/{name}", [pixels], step=step)
