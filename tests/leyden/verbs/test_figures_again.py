@@ -157,10 +157,10 @@ def test_of_several_processes_one_draws(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_jobs_of_a_sweep_draw_where_its_command_says_so(tmp_path: Path) -> None:
-    words = "-m", "experiment=xor", "trainer.max_epochs=2"
+    words = "-m", "experiment=xor", "trainer.max_epochs=2", "trainer.check_val_every_n_epoch=1"
     for name, more in (("silent", ()), ("drawn", ("figures=xor",))):
         completed = train(*words, *more, f"paths.log_dir={tmp_path}/{name}")
         assert completed.returncode == 0, completed.stderr
     silent, drawn = (only_folder(tmp_path / name / "xor" / "sweeps") / "0" for name in ("silent", "drawn"))
     assert pictures(silent) == {}
-    assert set(pictures(drawn)) == {"decision_surface.png", "decision_surface/epoch_000001.png"}
+    assert set(pictures(drawn)) == {"decision_surface.png", "decision_surface/epoch_000001.png", "loss_curve.png"}
