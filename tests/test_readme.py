@@ -50,7 +50,7 @@ def test_what_the_readme_says_works_in_the_order_in_which_it_says_it(tmp_path: P
         "LEYDEN_DATA_DIR": str(tiny_cifar),
     }
     commands = [line.partition("  #")[0].strip() for block in blocks("bash") for line in block.splitlines()]
-    assert len(commands) == 21
+    assert len(commands) == 22
     (project / "points.csv").write_text("a,b\n0,1\n1,1\n")
     for line in commands:
         completed = subprocess.run(

@@ -17,7 +17,7 @@ from leyden.signals import deaf, told_to_stop
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-VERBS = ("train", "evaluate", "predict", "export", "runs", "report", "diff", "replay", "check", "completion")
+VERBS = ("train", "evaluate", "predict", "figures", "export", "runs", "report", "diff", "replay", "check", "completion")
 COMPLETE = "_complete"  # an inner word: what the scripts of `leyden completion` ask
 MULTIRUN = ("-m", "--multirun", "hydra.mode=MULTIRUN")
 OTHER_CONFIGS = ("--config-", "-cn", "-cd", "-cp")

@@ -31,9 +31,10 @@ class MLPRegressor(SupervisedModule):
         predictions: Tensor = self.layers(inputs)
         return predictions
 
-    def test_step(self, batch: Any, batch_idx: int) -> None:
+    def test_step(self, batch: Any, batch_idx: int) -> Tensor | None:
         """Reports `test/mse_noiseless` too where batches bring the curve without its noise as a third tensor [N, 1]."""
-        super().test_step(batch, batch_idx)
+        predictions = super().test_step(batch, batch_idx)
         if len(batch) > 2:
             self.mse_noiseless.update(self(batch[0]), batch[2])
             self.log("test/mse_noiseless", self.mse_noiseless)
+        return predictions

@@ -4,6 +4,7 @@ import copy
 import functools
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -22,6 +23,7 @@ from leyden.config.devices import absent_devices
 from leyden.config.origin import Origin
 from leyden.config.signatures import refuse
 from leyden.config.targets import check_targets
+from leyden.config.values import call_of_figure
 from leyden.errors import UserError
 from leyden.runs.checkpoint import check_hyperparameters, init_weights
 from leyden.training import SupervisedModule
@@ -57,6 +59,20 @@ def build_all(config: DictConfig, key: str) -> list[Any]:
     """The objects in the group under `key`, in its order; entries set to null are left out."""
     group: DictConfig = config.get(key) or OmegaConf.create()
     return [build(group, str(name), key) for name in group if group[name] is not None]
+
+
+def build_figures(config: DictConfig) -> dict[str, Callable[..., Any]]:
+    """The functions in the group `figures`, by their names; entries set to null are left out.
+
+    Raises UserError as `build` does, and for a name that no file can have.
+    """
+    values: Any = OmegaConf.to_container(config.get("figures") or OmegaConf.create(), resolve=True)
+    calls = {name: call_of_figure(value) for name, value in values.items() if value is not None}
+    for name in calls:
+        if not re.fullmatch(r"\w[\w.-]*", name):
+            raise UserError(f"figures.{name}: is no name for a file: letters, numbers, _, - and . make one")
+    targets = config.get("targets") or []
+    return dict(zip(calls, build_all(OmegaConf.create({"targets": targets, "figures": calls}), "figures"), strict=True))
 
 
 def build_factory(config: DictConfig, key: str) -> Callable[..., Any] | None:

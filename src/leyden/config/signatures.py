@@ -18,6 +18,7 @@ from leyden.config.values import full_keys
 from leyden.errors import UserError
 from leyden.nearest import did_you_mean
 
+FIGURES = "figures"  # the group whose functions are called when they are drawn
 BUILT: Mapping[str, type] = {
     "data": LightningDataModule,
     "model": LightningModule,
@@ -25,7 +26,7 @@ BUILT: Mapping[str, type] = {
     "scheduler": object,
     "trainer": Trainer,
 }
-BUILT_EACH: Mapping[str, type] = {"callbacks": Callback, "logger": Logger}
+BUILT_EACH: Mapping[str, type] = {"callbacks": Callback, "logger": Logger, FIGURES: object}
 FACTORIES = ("optimizer", "scheduler")  # their first argument is given when they are called
 GIVEN_LATER = ("total_steps",)
 # What a trainer is given by us, whatever its config says.
@@ -61,7 +62,9 @@ def problems(config: DictConfig, origin: Origin) -> list[Problem]:
     check = _Check([name for name in config.get("targets") or [] if isinstance(name, str)], origin)
     check.own(config)
     for key, values, kind in _parts(config):
-        if not isinstance(values, dict) or "_target_" not in values:
+        if isinstance(values, str) and key.startswith(f"{FIGURES}."):
+            check.target(key, values, key)
+        elif not isinstance(values, dict) or "_target_" not in values:
             check.say(key, "has no _target_ that says what to build")
         else:
             check.made_of(key, values, kind)
@@ -154,11 +157,8 @@ class _Check:
 
     def made_of(self, key: str, values: Mapping[str, Any], kind: type = object) -> Made:
         """Checks the call that `values` describe, which must make a `kind`."""
-        name, partial = str(values["_target_"]), bool(values.get("_partial_"))
-        try:
-            target = allowed_target(key, name, self.packages)
-        except UserError as error:
-            self.say(f"{key}._target_", str(error).partition(": ")[2], f"={name}")
+        name, partial = str(values["_target_"]), bool(values.get("_partial_")) or key.startswith(f"{FIGURES}.")
+        if (target := self.target(key, name, f"{key}._target_")) is None:
             return Made(None, partial=False)
         if isinstance(target, type) and not issubclass(target, kind):
             self.say(f"{key}._target_", f"is no {kind.__name__}", f"={name}")
@@ -174,6 +174,14 @@ class _Check:
                 key, {*given, *arguments.in_order[: len(values.get("_args_") or ())]}, partial, arguments, name
             )
         return Made(target, partial)
+
+    def target(self, key: str, name: str, said_of: str) -> Any:
+        """What a `_target_` names, or None where that is not allowed, or not there: then it is said of a key."""
+        try:
+            return allowed_target(key, name, self.packages)
+        except UserError as error:
+            self.say(said_of, str(error).partition(": ")[2], f"={name}")
+            return None
 
     def unread(self, config: DictConfig) -> None:
         """Keys that nothing reads, once what is built was looked at."""

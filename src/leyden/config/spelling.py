@@ -170,7 +170,8 @@ def _without_equals(word: str, following: str, words: Sequence[str], configs: Pa
     if following.startswith("=") and len(following) > 1:
         return Mistake((word, following), f"{word} {following}: an override has no spaces", (f"{word}{following}",))
     what = f"{word}: an override is GROUP=OPTION or KEY=VALUE"
-    options = {file.stem: f"{file.parent.name}={file.stem}" for file in sorted(configs.glob("*/*.yaml"))}
+    files = sorted(configs.glob("*/*.yaml"), key=lambda file: (file.parent.name == "experiment", file))  # these win
+    options = {file.stem: f"{file.parent.name}={file.stem}" for file in files}
     key, colon, text = word.partition(":")
     if colon and key and text:
         return Mistake((word,), what, (f"{key}={text}",))

@@ -19,6 +19,12 @@ def value_of(key: str, text: str) -> Any:
     return override.value()
 
 
+def call_of_figure(value: Any) -> Any:
+    """A figure is named by its function alone, or by a `_target_` with arguments; it is called when it is drawn."""
+    values = {"_target_": value} if isinstance(value, str) else value
+    return {**values, "_partial_": True} if isinstance(values, dict) else values
+
+
 def full_keys(values: Any, prefix: str = "") -> list[str]:
     """The dotted names of everything in nested mappings."""
     return list(by_full_key(values, prefix))

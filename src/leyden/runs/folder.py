@@ -32,6 +32,7 @@ class RunFolder:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.checkpoints = self.path / "checkpoints"
+        self.figures = self.path / "figures"
         self.log = self.path / "train.log"
 
     def __str__(self) -> str:
@@ -77,7 +78,7 @@ class RunFolder:
                         message = f"{self} is being trained by another process: one folder, one training"
                         raise UserError(message) from error
                     time.sleep(0.05)
-            for folder in (self.path, self.checkpoints, self.path / ".hydra"):
+            for folder in (self.path, self.checkpoints, self.figures, *self.figures.glob("*/"), self.path / ".hydra"):
                 for partial in folder.glob(PARTIAL):
                     partial.unlink(missing_ok=True)
             yield

@@ -9,15 +9,14 @@ import copy
 import inspect
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from torch import Tensor, nn
 
 from leyden.nearest import did_you_mean
+from leyden.training.exact import looking
 from leyden.training.supervised import SupervisedModule
 from leyden.training.tensor_data import TensorDataModule
 
@@ -41,7 +40,7 @@ def disagreements(model: LightningModule, data: LightningDataModule) -> list[str
     inputs = inputs if data.normalize is None else data.normalize(inputs)
     names = f"model ({type(model).__name__}) and data ({type(data).__name__}) do not fit"
     predictions: Any = None
-    with _looking(model):
+    with looking(model):
         try:
             predictions = model.forward(inputs)
             if said := _more_classes(model, data, predictions):
@@ -120,7 +119,7 @@ def _one_sample_for_batch_norm(model: SupervisedModule, data: TensorDataModule, 
         return None
     if samples < 1 or (samples % data.batch_size != 1 and data.batch_size != 1):
         return None
-    with _looking(model):
+    with looking(model):
         try:
             copy.deepcopy(model).train().forward(inputs[:1])
         except ValueError as error:
@@ -129,19 +128,6 @@ def _one_sample_for_batch_norm(model: SupervisedModule, data: TensorDataModule, 
             last = "every batch" if data.batch_size == 1 else f"the last batch of {samples:,} samples"
             return f"data.batch_size={data.batch_size}: {last} has one sample, and batch norm needs two"
     return None
-
-
-@contextmanager
-def _looking(model: nn.Module) -> Iterator[None]:
-    """Evaluation without gradients; afterwards modes and random numbers are as they were."""
-    modes = {module: module.training for module in model.modules()}
-    try:
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
-            model.eval()
-            yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
 
 
 def _has_own(of: object, base: type, names: Iterable[str]) -> bool:

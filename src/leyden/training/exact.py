@@ -1,6 +1,8 @@
 """What else a training depends on: the random numbers of a process, and the metrics of an epoch half done."""
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -47,6 +49,20 @@ def restore_process_state(state: dict[str, Any], model: nn.Module) -> None:
     for name, metrics in _epoch_metrics(model):
         if name in state["kept"]:
             metrics.keep(*(_moved(value, metrics.samples.device) for value in state["kept"][name]))
+
+
+@contextmanager
+def looking(model: nn.Module) -> Iterator[None]:
+    """Evaluation without gradients; afterwards modes and torch's random numbers are as they were."""
+    modes = {module: module.training for module in model.modules()}
+    devices = {parameter.device for parameter in model.parameters() if parameter.is_cuda}
+    try:
+        with torch.random.fork_rng(devices=devices), torch.no_grad():
+            model.eval()
+            yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
 
 
 def _metrics(model: nn.Module) -> list[tuple[str, Metric]]:

@@ -62,8 +62,11 @@ class SupervisedModule(LightningModule):
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         self.val_metrics.update(*self._predict_and_compare(batch), batch[1])
 
-    def test_step(self, batch: Any, batch_idx: int) -> None:
-        self.test_metrics.update(*self._predict_and_compare(batch), batch[1])
+    def test_step(self, batch: Any, batch_idx: int) -> Tensor | None:
+        """Returns the predictions [N, ...], where callbacks are to have them."""
+        loss, predictions = self._predict_and_compare(batch)
+        self.test_metrics.update(loss, predictions, batch[1])
+        return predictions
 
     def predict_step(self, batch: Any, batch_idx: int) -> Any:
         return self(batch[0] if isinstance(batch, tuple | list) else batch)

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from leyden.config.build import (
     build_all,
     build_data,
+    build_figures,
     build_initial,
     build_population,
     build_trainer,
@@ -35,7 +36,7 @@ from leyden.runs.record import Record, answer, in_sweep, say_interrupted
 from leyden.signals import Stop, deaf, stop, told_to_stop
 from leyden.sweeps.trial import pruner_of
 from leyden.training.agreement import watched_in_vain
-from leyden.training.callbacks import Best, BestCheckpoint, Guard, NonFiniteError, Prune
+from leyden.training.callbacks import Best, BestCheckpoint, Figures, Guard, NonFiniteError, Prune
 from leyden.training.checkpoint_io import load_checkpoint
 from leyden.training.loggers import RunLogger, Status
 from leyden.training.memory import keep_freed_memory
@@ -113,7 +114,7 @@ def _train(config: DictConfig, composed: DictConfig, record: Record, resumed: Re
         trainer = build_trainer(
             config,
             **({} if followed else {"enable_progress_bar": False}),  # where ours was left out, Lightning adds its own
-            callbacks=[*callbacks, *guards(config, model), *pruning, follow],
+            callbacks=[*callbacks, *guards(config, model), *figures(config, model, run), *pruning, follow],
             logger=loggers or False,
             default_root_dir=str(run.path),
         )
@@ -199,6 +200,13 @@ def guards(config: DictConfig, model: LightningModule) -> list[Guard]:
         return []
     folder = config.paths.run_dir
     return [GuardMembers(folder, config.seed) if isinstance(model, Population) else Guard(folder)]
+
+
+def figures(config: DictConfig, model: LightningModule, run: RunFolder) -> list[Figures]:
+    """None of a population; of a job of a sweep those that its command names. `leyden figures` draws them later."""
+    asked_for = not in_sweep() or any(word.lstrip("+").startswith("figures") for word in run.overrides())
+    functions = build_figures(config)
+    return [Figures(run.figures, functions)] if functions and asked_for and not isinstance(model, Population) else []
 
 
 def said_of(error: BaseException, run: RunFolder, config: DictConfig) -> str | None:

@@ -37,7 +37,7 @@ def test_all_that_is_shipped_is_without_fault(tiny_cifar: Path) -> None:
     assert rows[0] == ["experiment", "alone", "optimizer", "scheduler", "trainer", "callbacks", "logger"]
     assert [(row[0], row[1]) for row in rows[1 : 1 + len(EXPERIMENTS)]] == [(name, "ok") for name in EXPERIMENTS]
     assert " ".join(rows[1 + EXPERIMENTS.index("xor")]) == f"xor ok 4 of 4 6 of 6 5 of 7 4 of 4 {LOGGERS}"
-    assert " ".join(rows[2 + len(EXPERIMENTS)]) == "(no experiment) ok 3 of 3 3 of 3 4 of 4"
+    assert " ".join(rows[2 + len(EXPERIMENTS)]) == "(no experiment) ok 3 of 3 3 of 3 5 of 5 4 of 4"
     said = completed.stdout.splitlines()[3 + len(EXPERIMENTS) :]
     assert said[0] == "skipped: trainer=ddp, trainer=gpu: torch finds no GPU on this machine"
     assert [

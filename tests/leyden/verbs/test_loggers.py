@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PROJECT, Completed, command, leyden, only_folder, started, train
+from conftest import PROJECT, Completed, command, only_folder, started, train
 
 from leyden.runs.safe_yaml import flat, load_plain
 
@@ -242,13 +242,13 @@ def without_extras(tmp_path: Path) -> dict[str, str]:
     (["-m", "logger=wandb", "seed=0,1"], "logger.wandb needs wandb: pip install 'leyden[wandb]'"),
 ])  # fmt: skip
 def test_an_extra_that_is_missing(words: list[str], said: str, without_extras: dict[str, str], tmp_path: Path) -> None:
-    completed = train(*SHORT, *words, f"paths.log_dir={tmp_path / 'logs'}", **without_extras)
+    completed = command("python", "train.py", *SHORT, *words, f"paths.log_dir={tmp_path / 'logs'}", **without_extras)
     assert (completed.returncode, completed.stdout, completed.stderr) == (1, "", f"error: {said}\n")
     assert list((tmp_path / "logs").glob("**/*.yaml")) == []
 
 
 def test_check_passes_over_what_needs_an_extra_that_is_missing(without_extras: dict[str, str]) -> None:
-    completed = leyden("check", "experiment=xor", CUDA_VISIBLE_DEVICES="", **without_extras)
+    completed = command("leyden", "check", "experiment=xor", CUDA_VISIBLE_DEVICES="", **without_extras)
     assert (completed.returncode, completed.stderr) == (0, "")
     assert "skipped: logger=mlflow: logger.mlflow needs mlflow: pip install 'leyden[mlflow]'\n" in completed.stdout
 

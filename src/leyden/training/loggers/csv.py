@@ -81,6 +81,17 @@ class CSVLogger(RunLogger, Logger):
         else:
             self._replace(self._read()[1] + rows)
 
+    def history(self) -> dict[str, tuple[list[float], list[float]]]:
+        """Of every name that was logged in training: after how many epochs, and which value."""
+        found: dict[str, tuple[list[float], list[float]]] = {}
+        for row in [*self._read()[1], *self._rows]:
+            for name, value in row.items():
+                if name not in ("step", "epoch") and value != "" and row.get("epoch", "") != "":
+                    epochs, values = found.setdefault(name, ([], []))
+                    epochs.append(float(row["epoch"]) + 1)
+                    values.append(float(value))
+        return found
+
     @rank_zero_only
     def continue_from(self, step: int) -> None:
         """Drop the rows that an earlier logger of this folder wrote from `step` on."""

@@ -1,14 +1,18 @@
 """Curves for TensorBoard, straight in the folder that is given."""
 
+import io
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from lightning.pytorch.loggers import TensorBoardLogger as LightningTensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
+from numpy.typing import NDArray
+from PIL import Image
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from torch.utils.tensorboard.summary import hparams
@@ -45,6 +49,15 @@ class TensorBoardLogger(RunLogger, LightningTensorBoardLogger):
             Summary.Value(tag=name, simple_value=float(value)) for name, value in metrics.items() if name != "epoch"
         ]
         self.experiment._get_file_writer().add_summary(Summary(value=values), step)
+
+    @rank_zero_only
+    def log_image(self, key: str, images: Sequence[NDArray[np.uint8]], step: int | None = None) -> None:
+        """Pictures [H, W, 3], as Lightning's other loggers take them; several get numbers."""
+        for number, pixels in enumerate(images):
+            height, width, _ = pixels.shape
+            image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=png_of(pixels))
+            tag = key if len(images) == 1 else f"{key}_{number}"
+            self.experiment._get_file_writer().add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), step)
 
     @rank_zero_only
     def log_hyperparams(self, params: Params, metrics: dict[str, Any] | None = None, step: int | None = None) -> None:
@@ -93,6 +106,13 @@ class TensorBoardLogger(RunLogger, LightningTensorBoardLogger):
     def close(self, status: Status) -> None:
         if self._experiment is not None:
             self._experiment.close()
+
+
+def png_of(pixels: NDArray[np.uint8]) -> bytes:
+    """Pixels [H, W, 3] as a file, compressed little: to compress them well would take as long as to draw them."""
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "png", compress_level=1)
+    return file.getvalue()
 
 
 def _shown(params: Params) -> dict[str, bool | int | float | str]:
