@@ -30,8 +30,8 @@ Completed = subprocess.CompletedProcess[str]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The README's commands come first: at the end they would keep one process busy, and the others would wait."""
-    items.sort(key=lambda item: "test_readme" not in item.nodeid)
+    """The README's commands and those of docs/ come first: at the end they would keep one process busy alone."""
+    items.sort(key=lambda item: "test_docs" not in item.nodeid)
 
 
 def command(*words: str, cwd: Path = PROJECT, **environment: str) -> Completed:
