@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import CONFIGS, PROJECT, Completed, only_folder
+from conftest import CONFIGS, PROJECT, only_folder
 from warm_shell import WarmShell
 
 from leyden.cli import VERBS
@@ -158,8 +158,8 @@ def steps(page: Path, project: Path) -> Iterator[tuple[str, str]]:
 
 
 def train(shell: WarmShell, project: Path, *words: str) -> None:
-    status, _, errors = shell.run(["python", "train.py", *words], project, PYTHONPATH=str(project / "src"))
-    assert status == 0, errors
+    done = shell.run(["python", "train.py", *words], project, PYTHONPATH=str(project / "src"))
+    assert done.returncode == 0, done.stderr
 
 
 def looked_at(line: str) -> str | None:
@@ -204,7 +204,6 @@ def test_what_a_page_says_works_in_the_order_in_which_it_says_it(
     shell: WarmShell,
     tiny_cifar: Path,
     tmp_path: Path,
-    xor_run: tuple[Path, Completed],
     request: pytest.FixtureRequest,
 ) -> None:
     project = Path(shutil.copytree(template, tmp_path / "project"))
@@ -219,13 +218,13 @@ def test_what_a_page_says_works_in_the_order_in_which_it_says_it(
     for line, shown in steps(page, project):
         if how := looked_at(line):
             look(how, line)
-            assert not shown or (line, how) == ("make train", "target")
-            printed = xor_run[1].stdout  # what `make train` runs
+            assert not shown or line == "make train"
+            printed = request.getfixturevalue("xor_run")[1].stdout if shown else ""
         elif re.match(r"(python|leyden) ", line):
             wrong = shown.startswith("error: ")
-            status, out, err = shell.run(shlex.split(line if wrong else shortened(line)), project, **environment)
-            assert (status != 0) == wrong, f"{line}\n{err}"
-            printed = out + err
+            done = shell.run(shlex.split(line if wrong else shortened(line)), project, **environment)
+            assert (done.returncode != 0) == wrong, f"{line}\n{done.stderr}"
+            printed = done.stdout + done.stderr
         else:
             done = subprocess.run(
                 line, shell=True, cwd=project, env={**os.environ, **environment}, capture_output=True, text=True

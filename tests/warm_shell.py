@@ -9,6 +9,7 @@ import runpy
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 PRELOADED = ("leyden.verbs.train", "leyden.verbs.predict", "leyden.config.app", "tensorboard", "torchvision")
@@ -24,8 +25,8 @@ class WarmShell:
             text=True,
         )
 
-    def run(self, words: list[str], folder: Path, **environment: str) -> tuple[int, str, str]:
-        """The exit status, the output and the errors of `python FILE ...`, `python -c CODE` or `leyden ...`."""
+    def run(self, words: Sequence[str], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        """What a shell would have seen of `python FILE ...`, `python -c CODE` or `leyden ...`."""
         assert self._process.stdin
         assert self._process.stdout
         with tempfile.TemporaryDirectory() as said:
@@ -33,7 +34,8 @@ class WarmShell:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
             status = int(self._process.stdout.readline())
-            return status, (Path(said) / "out").read_text(), (Path(said) / "err").read_text()
+            out, err = ((Path(said) / name).read_text() for name in ("out", "err"))
+            return subprocess.CompletedProcess(words, status, out, err)
 
     def close(self) -> None:
         self._process.communicate()
@@ -51,13 +53,13 @@ def serve() -> None:
         print(os.waitstatus_to_exitcode(status), flush=True)
 
 
-def be(words: list[str], folder: str, environment: dict[str, str], said: str) -> None:
+def be(words: Sequence[str], folder: str, environment: dict[str, str], said: str) -> None:
     """The process that a shell would have started."""
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(Path(said) / name, os.O_WRONLY | os.O_CREAT), number)
     os.chdir(folder)
     os.environ.update(environment)
-    sys.path.insert(0, environment["PYTHONPATH"])
+    sys.path.insert(0, environment["PYTHONPATH"])  # where the project's own `lab` is; nothing has imported it yet
     program, *sys.argv = words
     if program == "leyden":
         from leyden.cli import main
