@@ -6,7 +6,7 @@ READY := .venv/.ready
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train test test-slow test-slurm test-browser bench check lint format lock tensorboard \
-	completion clean
+	docs docs-serve completion clean
 
 help:            ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -45,6 +45,14 @@ format: $(READY) ## put format and style right
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
+docs: $(READY)   ## build the documentation into build/docs/index.html; a dead link is an error
+	$(BIN)/python scripts/reference.py
+	$(BIN)/zensical build --clean --strict
+	$(BIN)/python scripts/dead_links.py build/docs
+
+docs-serve: docs ## show it, with its search: http://localhost:8000
+	$(BIN)/python -m http.server --directory build/docs 8000
+
 lock: $(UV)      ## write requirements.lock anew from pyproject.toml (UPGRADE=--upgrade: newest versions)
 	$(UV) pip compile --quiet --universal --generate-hashes --all-extras $(UPGRADE) \
 		--custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
@@ -56,7 +64,7 @@ completion: $(READY)  ## complete words at TAB: put the script where your shell 
 	$(BIN)/leyden completion "$${SHELL##*/}" install=true
 
 clean:           ## remove the environment and all caches; never runs or data
-	rm -rf .venv .uv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache src/*.egg-info
+	rm -rf .venv .uv .cache build dist docs/reference .mypy_cache .pytest_cache .ruff_cache .import_linter_cache src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): requirements.lock pyproject.toml | $(UV)

@@ -30,8 +30,8 @@ EXPERIMENTS = sorted(file.stem for file in (CONFIGS / "experiment").glob("*.yaml
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The README's commands come first: at the end they would keep one process busy, and the others would wait."""
-    items.sort(key=lambda item: "test_readme" not in item.nodeid)
+    """The README's commands and those of docs/ come first: at the end they would keep one process busy alone."""
+    items.sort(key=lambda item: "test_docs" not in item.nodeid)
 
 
 def command(*words: str, cwd: Path = PROJECT, **environment: str) -> Completed:
@@ -50,16 +50,12 @@ def command(*words: str, cwd: Path = PROJECT, **environment: str) -> Completed:
 
 def train(*overrides: str, **environment: str) -> Completed:
     """`python train.py`, but that torch is imported already."""
-    return forked("train.py", *overrides, **environment)
+    return server().run(["python", "train.py", *overrides], PROJECT, **environment)
 
 
 def leyden(*words: str, **environment: str) -> Completed:
     """The same of `leyden`."""
-    return forked(str(Path(sys.executable).with_name("leyden")), *words, **environment)
-
-
-def forked(program: str, *words: str, **environment: str) -> Completed:
-    return server().run(program, words, PROJECT, environment)
+    return server().run(["leyden", *words], PROJECT, **environment)
 
 
 @cache

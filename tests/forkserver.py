@@ -20,7 +20,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-IMPORTED = ("leyden.sweeps.sweeper", *(f"leyden.verbs.{verb}" for verb in ("check", "evaluate", "export", "resume")))
+VERBS = ("check", "evaluate", "export", "predict", "resume")
+IMPORTED = ("leyden.sweeps.sweeper", "tensorboard", "torchvision", *(f"leyden.verbs.{verb}" for verb in VERBS))
 
 
 class ForkServer:
@@ -33,17 +34,17 @@ class ForkServer:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self.environment, text=True,
         )  # fmt: skip
 
-    def run(self, program: str, words: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> "Completed":
-        """`program`, a file of Python's, with these words."""
+    def run(self, words: Sequence[str], cwd: Path, **environment: str) -> "Completed":
+        """What a shell would have seen of `python FILE ...`, `python -c CODE` or `leyden ...`."""
         assert self.process.stdin
         assert self.process.stdout
         with tempfile.TemporaryDirectory() as folder:
             streams = [Path(folder) / name for name in ("out", "err")]
-            request = [program, *words], str(cwd), self.environment | environment, list(map(str, streams))
+            request = words, str(cwd), self.environment | environment, list(map(str, streams))
             self.process.stdin.write(json.dumps(request) + "\n")
             self.process.stdin.flush()
             status = int(self.process.stdout.readline())
-            return Completed([program, *words], status, *(stream.read_text() for stream in streams))
+            return Completed(words, status, *(stream.read_text() for stream in streams))
 
 
 Completed = subprocess.CompletedProcess[str]
@@ -70,10 +71,17 @@ def become(words: Sequence[str], cwd: str, environment: Mapping[str, str], strea
         os.environ.clear()
         os.environ.update(environment)
         os.chdir(cwd)
-        sys.argv[:], sys.path[0] = words, str(Path(words[0]).parent.resolve())
+        sys.argv = (
+            [str(Path(sys.executable).with_name("leyden")), *words[1:]] if words[0] == "leyden" else list(words[1:])
+        )
+        program = sys.argv[0]
+        sys.path[0] = str(Path(program).parent.resolve())
         sys.path[1:1] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        runpy.run_path(words[0], run_name="__main__")
+        if program == "-c":
+            exec(sys.argv.pop(1), {"__name__": "__main__"})
+        else:
+            runpy.run_path(program, run_name="__main__")
         status = 0
     except SystemExit as stop:
         if isinstance(stop.code, str):

@@ -4,9 +4,9 @@
 
 Every key, option and group of configs/ with a letter dropped, swapped, doubled or replaced, keys in the wrong group and
 with a value of the wrong kind, and commands as people have typed them: how many are found before anything runs, and
-whether the name that was meant is the first that is proposed, or among the first three. Then the README's commands and
-every shipped config, of which none may be called wrong; what a wrong command costs, over `import lightning`; and random
-words, which must end in a config or in one line, with nothing left behind.
+whether the name that was meant is the first that is proposed, or among the first three. Then the commands of README and
+docs/, and every shipped config, of which none may be called wrong; what a wrong command costs, over `import lightning`;
+and random words, which must end in a config or in one line, with nothing left behind.
 
 What is wrong with what a config says, whatever it was composed of, is measured by config_errors.py, and told here, too.
 """
@@ -324,9 +324,16 @@ def withheld(words: Sequence[str], wrong: WordsError | None) -> bool:
     return bool(corrected) and all_wrong(list(map(as_hydra_spells, corrected or ())), CONFIGS) is not None
 
 
+def documentation() -> str:
+    """README and the pages of docs/ that are written by hand."""
+    pages = (PROJECT / "docs").rglob("*.md")
+    written = [page for page in sorted(pages) if page.parent.name != "reference"]
+    return "".join(page.read_text() for page in [PROJECT / "README.md", *written])
+
+
 def right_commands() -> Iterator[list[str]]:
-    """What README and --help say one can type, and every shipped config."""
-    pages = (PROJECT / "README.md").read_text().replace("\\\n", " ") + (CONFIGS / "hydra" / "default.yaml").read_text()
+    """What README, docs/ and --help say one can type, and every shipped config."""
+    pages = documentation().replace("\\\n", " ") + (CONFIGS / "hydra" / "default.yaml").read_text()
     pages = re.sub(r"\$ .*\nerror: ", "", pages)  # what is shown as wrong
     for line in re.findall(r"(?:^|[$ `])(?:python train\.py|leyden train|train_ddp\S*|ddp\.sh) ([^`\n]*)", pages):
         words = [as_hydra_spells(word) for word in shlex.split(line.partition(" shows ")[0], comments=True)]
@@ -341,8 +348,8 @@ def right_commands() -> Iterator[list[str]]:
 
 
 def right_overrides() -> Iterator[str]:
-    """Those that the README names within a sentence."""
-    for text in re.findall(r"`([^`\n]+)`", (PROJECT / "README.md").read_text()):
+    """Those that README and docs/ name within a sentence."""
+    for text in re.findall(r"`([^`\n]+)`", documentation()):
         for word in shlex.split(text) if text.count("'") % 2 == 0 else []:
             name = word.lstrip("+").partition("=")[0]
             known = "." in name or (CONFIGS / name).is_dir() or name in composed()
@@ -505,7 +512,11 @@ def answered() -> list[Figure]:
         share("what was meant comes first", named, lambda found: found == 0, 95),
         share("what was meant is among the first three", named, lambda found: found in (0, 1, 2), 99),
         Figure("commands that are not proposed because they are wrong themselves", [len(unsaid)]),
-        Figure(f"false alarms, of {len(list(right_commands()))} commands and the README's overrides", [len(alarms)], 0),
+        Figure(
+            f"false alarms, of {len(list(right_commands()))} commands and the overrides of README and docs/",
+            [len(alarms)],
+            0,
+        ),
     ]
 
 

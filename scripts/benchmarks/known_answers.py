@@ -1,8 +1,8 @@
 """Measure the known answers of XOR and of the wave over many seeds: `python scripts/benchmarks/known_answers.py`.
 
-Prints what the README's table of experiments says: how many seeds solve XOR after 500 and after 1,000 epochs, and the
-errors against the noiseless curve, for draws of the noise and seeds of the training. All are trained together, as one
-population; with the defaults about ten minutes on one core.
+Prints what the table of experiments in docs/results.md says: how many seeds solve XOR after 500 and after 1,000 epochs,
+and the errors against the noiseless curve, for draws of the noise and seeds of the training. All are trained together,
+as one population; with the defaults about ten minutes on one core.
 """
 
 import argparse
