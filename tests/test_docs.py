@@ -30,6 +30,8 @@ NOT_RUN = [
     (r"make ", "target", "sets up an environment; the targets are what .ci/run calls"),
     (r"source ", "named", "the environment is the one that the tests run in"),
     (r"pip install", "extra", "installs; the extra is one of pyproject.toml"),
+    (r"mlflow ui", "named", "a server, of a package that no extra brings"),
+    (r"wandb (sync|login)", "named", "needs an account, and the network"),
     (r"optuna-dashboard ", "program", "a server that would not end"),
     (r"leyden check *($|experiment=xor)", "named", "takes a minute: tests/leyden/verbs/test_check.py"),
     (r"leyden export .* format=torch_export", "named", "takes 20 s: tests/leyden/verbs/test_export.py"),

@@ -154,7 +154,7 @@ def trained(folder: Path, callbacks: Sequence[Callback], epochs: int = 12, **arg
     )  # fmt: skip
     trainer.fit(model, datamodule=data)
     trainer.test(model, datamodule=data, verbose=False)
-    loggers[0].close()  # type: ignore[attr-defined]
+    loggers[0].close("finished")  # type: ignore[attr-defined]
     return model
 
 

@@ -30,7 +30,7 @@ def shown(folder: Path) -> dict[str, list[int]]:
 
 def test_xor_leaves_its_surface_at_epochs_on_a_logarithmic_scale_and_its_loss(xor_run: tuple[Path, Completed]) -> None:
     folder, completed = xor_run
-    assert "figure" not in completed.stdout
+    assert "is left out" not in completed.stdout
     names = ["decision_surface.png", *(f"decision_surface/{frame}" for frame in FRAMES), "loss_curve.png"]
     assert set(pictures(folder)) == set(names)
     assert {Image.open(folder / "figures" / name).size for name in names} == {(480, 360)}
