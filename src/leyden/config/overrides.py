@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from leyden.config.explain import explain
 from leyden.config.kinds import Kind, deepest, misfit, node_at
 from leyden.config.mistakes import Mistake
+from leyden.config.pages import PageError
 from leyden.config.spelling import FUNCTIONS
 from leyden.config.values import by_full_key, full_keys
 from leyden.nearest import joined, nearest, or_such
@@ -99,7 +100,7 @@ def wrong_key(override: Override, config: DictConfig, repo: IConfigRepository) -
     node, in_group = node_at(config, key), repo.group_exists(key.replace(".", "/"))
     several = isinstance(override.value(), dict | list) or any(isinstance(each, list) for each in _values(override))
     if override.package is not None:
-        meant = nearest(key, _groups(repo))
+        meant = nearest(key, groups_in(repo))
         instead = (word.replace(key, meant[0], 1),) if meant else None
         yield Mistake((word,), f"{word}: there is no group {key}{or_such(meant)}", instead)
     elif override.is_delete():
@@ -122,7 +123,7 @@ def _check_left_out(
 ) -> Iterator[Mistake]:
     key, word, value = override.key_or_group, str(override.input_line), override.value()
     if node is None or node._is_none():
-        meant = nearest(key, _names(config, repo))
+        meant = nearest(key, names_in(config, repo))
         what = f"~{key}: there is nothing of that name to leave out{or_such(meant)}"
         yield Mistake((word,), what, (f"~{meant[0]}",) if meant else None)
     elif "=" in word and value != OmegaConf.select(config, key, throw_on_resolution_failure=False):
@@ -134,14 +135,14 @@ def _check_new(override: Override, config: DictConfig, repo: IConfigRepository) 
     key, word = override.key_or_group, str(override.input_line)
     where, holder = deepest(config, key)
     if isinstance(holder, DictConfig) and OmegaConf.get_type(holder) is not dict:  # one of Hydra's, which hold all
-        meant = nearest(key, _names(config, repo))
+        meant = nearest(key, names_in(config, repo))
         instead = _renamed(override, meant[0], repo) if meant else None
         yield Mistake((word,), f"{key}: Hydra reads no such key{or_such(meant)}", instead)
     elif not (override.is_add() or override.is_force_add()):
         takes_more = where == key.rpartition(".")[0] and (holder._is_none() or _takes_more(where, holder))
         yield _unknown(override, takes_more, config, repo)
     else:
-        meant = nearest(key, _groups(repo)) if "." not in key and override.is_add() else []
+        meant = nearest(key, groups_in(repo)) if "." not in key and override.is_add() else []
         if meant or "/" in key.partition(".")[0]:
             instead = _renamed(override, meant[0], repo) if meant else None
             yield Mistake((word,), f"{key}: no such group{or_such(meant)} (++{key}=... makes a new key)", instead)
@@ -159,7 +160,7 @@ def _unknown(override: Override, takes_more: bool, config: DictConfig, repo: ICo
     if key in others:
         what = f"{key}: no such group or key; there is one with {joined(others[key])} {plus}"
         return Mistake((word,), what, (others[key][0], word) if len(others[key]) == 1 else None)
-    if meant := nearest(key, _names(config, repo)):
+    if meant := nearest(key, names_in(config, repo)):
         instead = _renamed(override, meant[0], repo)
     elif meant := nearest(key, others):
         what = f"{key}: no such group or key{or_such(meant)} That is one of {joined(others[meant[0]])} {plus}"
@@ -262,14 +263,14 @@ def _fitting(override: Override, wanted: str, config: DictConfig, repo: IConfigR
     return _chosen(group, text, repo) if "." in key and repo.group_exists(group) else None
 
 
-def _groups(repo: IConfigRepository) -> list[str]:
+def groups_in(repo: IConfigRepository) -> list[str]:
     groups = repo.get_group_options("", ObjectType.GROUP)
     return [*groups, *(f"hydra/{name}" for name in repo.get_group_options("hydra", ObjectType.GROUP))]
 
 
-def _names(config: DictConfig, repo: IConfigRepository) -> list[str]:
+def names_in(config: DictConfig, repo: IConfigRepository) -> list[str]:
     """Every group and every full key that could be overridden, ours first."""
-    keys = [*_groups(repo), *ELSEWHERE, *full_keys(OmegaConf.to_container(config))]
+    keys = [*groups_in(repo), *ELSEWHERE, *full_keys(OmegaConf.to_container(config))]
     return sorted((key for key in keys if not HYDRAS.match(key)), key=lambda name: name.startswith("hydra"))
 
 
@@ -281,7 +282,10 @@ def _keys_of_other_options(key: str, repo: IConfigRepository) -> dict[str, list[
     )
     having: dict[str, list[str]] = {}
     for option in repo.get_group_options(group) if group else ():
-        loaded = repo.load_config(f"{group}/{option}")
+        try:
+            loaded = repo.load_config(f"{group}/{option}")
+        except PageError:  # nobody has chosen it
+            continue
         config: Any = OmegaConf.to_container(loaded.config) if loaded else {}
         for name in full_keys(config.get(group, config)):
             having.setdefault(f"{group.replace('/', '.')}.{name}", []).append(f"{group}={option}")

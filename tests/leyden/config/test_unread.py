@@ -127,3 +127,7 @@ def test_a_training_ends_before_it_begins(tmp_path: Path) -> None:
         "max_epoch=5 (on the command line): nothing reads it, did you mean trainer.max_epochs?\n"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interpolation_that_is_not_closed_ends_with_its_line() -> None:
+    assert referred_to("steps: ${trainer.max_steps\nmonitor:\n  metric: val/loss\n") == {"trainer.max_steps"}

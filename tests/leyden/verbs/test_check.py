@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import EXPERIMENTS, PROJECT, command, leyden
+from conftest import EXPERIMENTS, PROJECT, called, command, leyden
 
 NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
 
@@ -80,6 +80,14 @@ def test_a_fault_is_told_and_ends_with_status_1(text: str, said: str, project: P
     assert faults == [said]
     assert completed.stderr == "error: 1 of 1 would not train\n"
     assert sorted(path.name for path in project.iterdir()) == ["configs"]
+
+
+def test_a_file_that_cannot_be_read_is_told_with_its_line(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mistake(project, "bad", "trainer:\n\tmax_epochs: 5\n")
+    monkeypatch.chdir(project)
+    completed = called("check", "experiment=bad")
+    assert (completed.returncode, completed.stderr) == (1, "error: 1 of 1 would not train\n")
+    assert completed.stdout.endswith("\nfault: bad: configs/experiment/bad.yaml:4: a tab where YAML wants spaces\n")
 
 
 def test_data_that_does_not_fit_is_told(project: Path) -> None:
