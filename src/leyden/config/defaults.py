@@ -191,6 +191,15 @@ def flattened(parts: Sequence[ResultDefault], config: DictConfig, primary: DictC
     return ""
 
 
+def left_over(group: str, config: DictConfig, parts: Sequence[ResultDefault], repo: IConfigRepository) -> str:
+    """Who sets keys of a group that a word leaves out, and that then have no class; nothing where nobody does."""
+    node = node_at(config, group.replace("/", "."))
+    if not isinstance(node, DictConfig) or node._is_none() or "_target_" in node or not len(node):
+        return ""
+    keys = ", ".join(f"{group}.{name!s}" for name in node)
+    return f"{_setter(group, parts, repo)} sets {keys} all the same, of no class then"
+
+
 def _setter(key: str, parts: Sequence[ResultDefault], repo: IConfigRepository) -> str:
     """Where the last page that says something of a key says it."""
     for part in reversed(parts):

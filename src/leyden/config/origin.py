@@ -13,6 +13,8 @@ from hydra.types import RunMode
 from leyden.config.pages import node_in, shown, text_of
 from leyden.runs.folder import RunFolder
 
+HERE = "on the command line"
+
 
 class Origin:
     """Looks for keys of the config that `words` compose from `folders`, of which the first is the project's configs/.
@@ -41,21 +43,30 @@ class Origin:
 
     def of(self, key: str) -> str:
         """`configs/model/simple_net.yaml:2`, `on the command line`, or nothing where it is not found."""
+        text, where = self.written(key)
+        refers = re.fullmatch(r"\$\{([\w.]+)\}", text)
+        if refers and refers[1] != key and where != HERE:
+            return ", ".join(filter(None, (refers[1], self.of(refers[1]))))
+        return where
+
+    def written(self, key: str) -> tuple[str, str]:
+        """What a key was set to, if that is a text in itself, and where; both empty where it is not found."""
         names = re.findall(r"[^.\[\]]+", key)
         for word in reversed(self.words):
             set_here, _, text = word.lstrip("+").partition("=")
             chosen = self._is_group(set_here) and not text.startswith("{")
             if (key == set_here or key.startswith((f"{set_here}.", f"{set_here}["))) and not chosen:
-                return "on the command line"
+                return text if key == set_here else "", HERE
         for file, package in self._files:
             node = node_in(file, names, package.split(".") if package else [])
             if node is not None:
-                refers = re.fullmatch(r"\$\{([\w.]+)\}", str(node.value))
-                if refers and refers[1] != key:
-                    return ", ".join(filter(None, (refers[1], self.of(refers[1]))))
                 name = shown(file, self.folders[0]) if self.folders else file
-                return f"{name}:{node.start_mark.line + 1}"
-        return ""
+                return str(node.value) if isinstance(node.value, str) else "", f"{name}:{node.start_mark.line + 1}"
+        return "", ""
+
+    def page_below(self, key: str) -> Path | None:
+        """The file whose keys are all below `key`; None where there is none."""
+        return next((file for file, package in self._files if package == key), None)
 
     @property
     def text(self) -> str:

@@ -1,6 +1,5 @@
 """What is wrong with one override, held against the config that it is to change, and what was probably meant."""
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ from omegaconf import DictConfig, ListConfig, Node, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from leyden.config.explain import explain
+from leyden.config.interpolations import lost
 from leyden.config.kinds import Kind, deepest, misfit, node_at
 from leyden.config.mistakes import Mistake
 from leyden.config.pages import PageError
@@ -216,13 +216,9 @@ def _still_referred_to(override: Override, config: DictConfig) -> Iterator[Mista
 
 def _refers_to_nothing(word: str, error: str, config: DictConfig) -> Iterator[Mistake]:
     """What of OmegaConf's errors is the word's fault; others are of values that are there when the run is."""
-    if "Recursive" in error:
-        yield Mistake((word,), f"{word}: refers to itself")
-    elif lost := re.search(r"(Environment variable|key) '([^']+)' not found", error):
-        kind, name = lost[1].lower(), lost[2]
-        meant = nearest(name, full_keys(OmegaConf.to_container(config)) if kind == "key" else os.environ)
-        instead = (_replaced(name, meant[0], word),) if meant else None
-        yield Mistake((word,), f"{word}: there is no {kind} {name}{or_such(meant)}", instead)
+    name, what, meant = lost(error, config)
+    if what:
+        yield Mistake((word,), f"{word}: {what}", (_replaced(name, meant, word),) if meant else None)
 
 
 def swept(override: Override, node: Node | None) -> Mistake:

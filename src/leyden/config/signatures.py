@@ -1,8 +1,10 @@
 """The signatures of what a config names are its schema: arguments are held against them before anything is built."""
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
@@ -12,6 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 from leyden.config.hints import Made, choices_of, expected, fits, hint_of
 from leyden.config.keys import BY_THE_ENGINE
 from leyden.config.origin import Origin
+from leyden.config.pages import HEADER, text_of
+from leyden.config.pages import shown as shown_file
 from leyden.config.targets import allowed_target
 from leyden.config.unread import referred_to, unread
 from leyden.config.values import full_keys
@@ -181,6 +185,9 @@ class _Check:
         keys = full_keys(OmegaConf.to_container(config))
         there = [key for key in keys if not any(f"{key}.".startswith(f"{each}.") for each in left)]
         for key, value in left.items():
+            if file := self.origin.page_below(key):
+                self.say(key, _of_no_package(file, shown_file(file, self.origin.folders[0])))
+                continue
             inner = [key, *(each for each in keys if each.startswith(f"{key}."))][-1]  # a word may set that alone
             hint = did_you_mean(key, ["defaults", *there, *self.taken])
             self.say(key, f"nothing reads it{hint}", "" if isinstance(value, dict) else f"={shown(value)}", inner)
@@ -201,6 +208,9 @@ class _Check:
 
     def unfit(self, key: str, value: Any, hint: Any) -> None:
         meant = did_you_mean(str(value), map(str, choices_of(hint)))
+        text, _ = self.origin.written(key)
+        if re.fullmatch(r"\$\{oc\.env:[^}]*\}", text) and not meant:
+            meant = f"; a variable is a text, and read as a number by ${{oc.decode:{text}}}"
         self.say(key, f"must be {expected(hint)}{meant}", f"={shown(value)}")
 
     def missing(self, key: str, given: set[str], partial: bool, arguments: Arguments, target: str) -> None:
@@ -216,6 +226,13 @@ class _Check:
             if name not in given:
                 what = f"is missing: {target} needs {expected(arguments.hint(name))}"
                 self.say(f"{key}.{name}", what, where=f"{key}._target_")
+
+
+def _of_no_package(file: Path, name: str) -> str:
+    """A file whose keys nobody reads below the name of its folder."""
+    if not text_of(file).strip():
+        return f"{name} is empty"
+    return f"nothing reads it: the first line of {name} must be `{HEADER}`"
 
 
 def shown(value: Any) -> str:

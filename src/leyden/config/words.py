@@ -24,8 +24,10 @@ from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from leyden.config.defaults import circle, flattened, told_of_page, unmerged, wrong_defaults
+from leyden.config.defaults import circle, flattened, left_over, told_of_page, unmerged, wrong_defaults
+from leyden.config.interpolations import refuse_unresolved
 from leyden.config.kinds import node_at
 from leyden.config.mistakes import Mistake, WordsError
 from leyden.config.overrides import (
@@ -39,8 +41,9 @@ from leyden.config.overrides import (
     wrong_choice,
     wrong_key,
 )
-from leyden.config.pages import PageError, Pages
+from leyden.config.pages import PageError, Pages, folder_of
 from leyden.config.spelling import SEVERAL, flags_apart, spelt
+from leyden.errors import UserError
 
 
 def checked_words(words: Sequence[str], configs: Path) -> list[str]:
@@ -139,6 +142,7 @@ class CheckedLoader(ConfigLoaderImpl):
             config = super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
             if mistakes := [mistake for override in command.parsed for mistake in unresolved(override, config)]:
                 raise WordsError(mistakes)
+            self._refuse_unresolved(config, config_name, overrides)
             if not validate_sweep_overrides and command.is_one_run(config):
                 self._asked = list(overrides), config
             return config
@@ -188,10 +192,23 @@ class CheckedLoader(ConfigLoaderImpl):
             primary = next((repo.load_config(str(each.config_path)) for each in defaults if each.primary), None)
             if primary and (what := flattened(defaults, config, primary.config, repo)):  # type: ignore[arg-type]
                 raise PageError(what)
-            self._command.check_keys(config, repo)
+            self._command.check_keys(config, defaults, repo)
             if self._command.mistakes:
                 raise WordsError(self._command.mistakes)
         return config
+
+    def _refuse_unresolved(self, config: DictConfig, config_name: str | None, overrides: list[str]) -> None:
+        """Raises PageError where the name of the run's folder cannot be made, and says what else cannot."""
+        try:
+            OmegaConf.select(config, "name")
+        except OmegaConfBaseException:
+            from leyden.config.origin import Origin  # knows run folders, too
+
+            self._command = None  # its words are not to be looked at again
+            try:
+                refuse_unresolved(config, Origin(overrides, [folder_of(self.repository)], name=str(config_name)))
+            except UserError as error:
+                raise PageError(str(error)) from error
 
     def _unmerged(self, error: Exception, defaults: list[ResultDefault], repo: IConfigRepository) -> str:
         named = str(error).split("'")[1]
@@ -256,7 +273,7 @@ class _Command:
             understood += [override] if override else []
         self.parsed[:] = understood
 
-    def check_keys(self, config: DictConfig, repo: IConfigRepository) -> None:
+    def check_keys(self, config: DictConfig, defaults: list[ResultDefault], repo: IConfigRepository) -> None:
         swept_group = any(each.is_sweep_override() and repo.group_exists(each.key_or_group) for each in self.parsed)
         made: list[str] = []  # by words before it
         for override in self.parsed:
@@ -266,6 +283,8 @@ class _Command:
             if override.is_sweep_override() and self.one_run:
                 self.mistakes.append(swept(override, node_at(config, key)))
                 continue
+            if override.is_delete() and repo.group_exists(key) and (what := left_over(key, config, defaults, repo)):
+                self.mistakes.append(Mistake((str(override.input_line),), f"{override.input_line}: {what}"))
             if (repo.group_exists(key) and not isinstance(override.value(), dict)) or (
                 swept_group and override.is_sweep_override()  # its jobs are then composed one by one
             ):

@@ -54,6 +54,12 @@ ANSWERS = {
     G + "name: x\ncallbacks:\n  - a\n": "4: callbacks: must be keys and values, such as best: ..., not a list",
     G + "trainer: [a]\n": "2: trainer: must be keys and values, such as _target_: ..., not a list",
     G + "targets: {a: b}\n": "2: targets: must be a list, such as [a,b], not keys and values",
+    G + "monitor: val/accuracy\n": (
+        "2: monitor=val/accuracy: must be one of its keys: monitor.metric, monitor.mode"
+    ),
+    G + "trainer: cpu\n": "2: trainer=cpu: an option is chosen in the defaults list: `override /trainer: cpu`",
+    G + "trainer: 3\n": "2: trainer=3: must be keys and values, such as {a: 1}",
+    G + "trainer:\n  max_epochs:1\n": "3: trainer=max_epochs:1: YAML wants a space after a colon",
     G + "- a\n": "1: must be keys and values, such as hydra: ..., not a list",
 }  # fmt: skip
 
@@ -79,3 +85,9 @@ def test_a_wrong_line_of_the_first_page(configs: Path) -> None:
     page.write_text(page.read_text().replace("- model: simple_net ", "- model: simple_nett "))
     wrong = f"configs/train.yaml:5: model=simple_nett: no such option, did you mean simple_net? {MODELS}"
     assert str(all_wrong(["seed=1"], configs)) == wrong
+
+
+def test_what_an_experiment_sets_of_a_group_that_is_left_out(configs: Path) -> None:
+    said = str(all_wrong(["experiment=xor", "~optimizer"], configs))
+    assert said == "~optimizer: configs/experiment/xor.yaml:12 sets optimizer.lr all the same, of no class then"
+    assert all_wrong(["~optimizer"], configs) is None
