@@ -51,6 +51,14 @@ def nearest(name: str, candidates: Iterable[str], most: int = 3) -> list[str]:
     return sorted(near, key=scores.__getitem__)[:most]
 
 
+def begun(name: str, candidates: Iterable[str]) -> list[str]:
+    """Those beside `name` that begin with a word like it: model.hiden of model.hidden_features."""
+    where, last = _parted(name)
+    beside = [candidate for candidate in candidates if where and _parted(candidate)[0] == where]
+    first = {candidate: _parted(candidate)[1].partition("_")[0] for candidate in beside}
+    return [each for each in beside if len(last) > 3 and edits(last, first[each], 1) <= 1]
+
+
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     """The names that are near, best first, as the end of a sentence; nothing where none is."""
     return or_such(nearest(name, candidates))

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from hydra._internal.config_repository import IConfigRepository
+from hydra._internal.config_repository import CachingConfigRepository, IConfigRepository
 from hydra.core.default_element import GroupDefault
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -21,7 +21,7 @@ from leyden.config.mistakes import Mistake
 from leyden.config.pages import PageError
 from leyden.config.spelling import FUNCTIONS
 from leyden.config.values import by_full_key, full_keys
-from leyden.nearest import joined, nearest, or_such
+from leyden.nearest import begun, joined, nearest, or_such
 
 ELSEWHERE = ("resume",)  # keys that are in no config
 # Written by Hydra; what is typed there is lost.
@@ -156,18 +156,27 @@ def _takes_more(where: str, holder: Node) -> bool:
 def _unknown(override: Override, takes_more: bool, config: DictConfig, repo: IConfigRepository) -> Mistake:
     key, word = override.key_or_group, str(override.input_line)
     plus = f"(a key that is meant to be new takes a plus sign: +{key}=...)"
-    others = _keys_of_other_options(key, repo)
-    if key in others:
+    others, near = _keys_of_other_options(key, repo), nearest(key, names_in(config, repo))
+    if key in others and not (near and _is_chosen_by_a_page(key, repo)):
         what = f"{key}: no such group or key; there is one with {joined(others[key])} {plus}"
-        return Mistake((word,), what, (others[key][0], word) if len(others[key]) == 1 else None)
-    if meant := nearest(key, names_in(config, repo)):
-        instead = _renamed(override, meant[0], repo)
+        free = len(others[key]) == 1 and not _is_chosen_by_a_page(key, repo)  # an experiment's parts fit each other
+        return Mistake((word,), what, (others[key][0], word) if free else None)
+    if meant := near or begun(key, names_in(config, repo)):
+        instead = _renamed(override, meant[0], repo) if near or len(meant) == 1 else None
     elif meant := nearest(key, others):
         what = f"{key}: no such group or key{or_such(meant)} That is one of {joined(others[meant[0]])} {plus}"
         return Mistake((word,), what)
     else:
         instead = (f"+{word}",) if takes_more else None
     return Mistake((word,), f"{key}: no such group or key{or_such(meant)} {plus}", instead)
+
+
+def _is_chosen_by_a_page(key: str, repo: IConfigRepository) -> bool:
+    """Whether a file, an experiment's, chooses the option of the group that the key is in."""
+    pages = repo.cache.values() if isinstance(repo, CachingConfigRepository) else ()
+    lines = [line for page in pages if page for line in page.defaults_list or ()]
+    groups = [str(line.group).lstrip("/") for line in lines if isinstance(line, GroupDefault) and line.override]
+    return any(f"{key}.".startswith(f"{group.replace('/', '.')}.") for group in groups)
 
 
 def _is_whole(override: Override) -> bool:
@@ -253,10 +262,15 @@ def _fitting(override: Override, wanted: str, config: DictConfig, repo: IConfigR
     if wanted == Kind.TRUTH:
         meant = MEANT.get(text.lower()) or next(iter(nearest(text, ("true", "false"))), None)
         return (f"{key}={meant}",) if meant else None
-    if wanted == Kind.NUMBER and (number := re.fullmatch(r"['\"]?(-?\d+(\.\d+)?(e-?\d+)?)[a-z'\" ]*(#.*)?", text)):
-        return (f"{key}={number[1]}",)
+    if wanted == Kind.NUMBER and (number := re.fullmatch(r"['\"]?(-?\d+(\.\d+)?(e-?\d+)?)([kKM]?)['\" ]*(#.*)?", text)):
+        return (f"{key}={_times(number[1], number[4])}",)
     group = key.replace(".", "/")
     return _chosen(group, text, repo) if "." in key and repo.group_exists(group) else None
+
+
+def _times(number: str, unit: str) -> str:
+    """1k is a thousand."""
+    return number if not unit else f"{float(number) * {'k': 1e3, 'K': 1e3, 'M': 1e6}[unit]:.12g}"
 
 
 def groups_in(repo: IConfigRepository) -> list[str]:

@@ -4,6 +4,7 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from omegaconf import DictConfig, OmegaConf
 from leyden.config.hints import Made, choices_of, expected, fits, hint_of
 from leyden.config.keys import BY_THE_ENGINE
 from leyden.config.origin import Origin
+from leyden.config.overrides import MEANT
 from leyden.config.pages import HEADER, text_of
 from leyden.config.pages import shown as shown_file
-from leyden.config.targets import allowed_target
+from leyden.config.targets import allowed_target, trusted_packages
 from leyden.config.unread import referred_to, unread
 from leyden.config.values import full_keys
 from leyden.errors import UserError
-from leyden.nearest import did_you_mean
+from leyden.nearest import did_you_mean, or_such
 
 BUILT: Mapping[str, type] = {
     "data": LightningDataModule,
@@ -64,6 +66,7 @@ def problems(config: DictConfig, origin: Origin) -> list[Problem]:
     is of another kind; each key that nothing reads."""
     check = _Check([name for name in config.get("targets") or [] if isinstance(name, str)], origin)
     check.own(config)
+    check.allowed()
     for key, values, kind in _parts(config):
         if not isinstance(values, dict) or "_target_" not in values:
             check.say(key, "has no _target_ that says what to build")
@@ -146,6 +149,13 @@ class _Check:
             if value != MISSING and not fits(value, hint):
                 self.unfit(key, value, hint)
 
+    def allowed(self) -> None:
+        """Checks that the packages are there; else all that is in those that were probably meant would be blamed."""
+        for name in [name for name in self.packages if not find_spec(name.partition(".")[0])]:
+            trusted = trusted_packages()
+            self.say("targets", f"there is no package {name}{did_you_mean(name, trusted)}")
+            self.packages = [*self.packages, *trusted]
+
     def value(self, key: str, value: Any) -> Any:
         """The value, with what a `_target_` in it will make in its place, once that is checked."""
         if isinstance(value, list):
@@ -207,7 +217,9 @@ class _Check:
             self.unfit(full, value, hint)
 
     def unfit(self, key: str, value: Any, hint: Any) -> None:
-        meant = did_you_mean(str(value), map(str, choices_of(hint)))
+        choices = list(map(str, choices_of(hint)))
+        same = {"true": "on", "false": "off"}.get(MEANT.get(str(value).lower(), ""))  # guard=no
+        meant = or_such([same]) if same in choices and same else did_you_mean(str(value), choices)
         text, _ = self.origin.written(key)
         if re.fullmatch(r"\$\{oc\.env:[^}]*\}", text) and not meant:
             meant = f"; a variable is a text, and read as a number by ${{oc.decode:{text}}}"

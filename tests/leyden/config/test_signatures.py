@@ -104,6 +104,7 @@ def test_a_mistake_in_any_argument_is_found_and_what_was_meant_proposed() -> Non
     (["model.hidden_features=ten"], "model.hidden_features='ten' (on the command line): must be int"),
     (["expected={test/accuracy: [0, a]}"],
      "expected={test/accuracy: [0, 'a']} (on the command line): must be mapping of str to list of 2 float or null"),
+    (["guard=no"], "guard='no' (on the command line): must be one of 'on', 'off' or bool, did you mean off?"),
     (["name=null"], "name=null (on the command line): must be str or int"),
     (["model._target_=lab.data.XORDataModule"],
      "model._target_=lab.data.XORDataModule (on the command line): is no LightningModule"),
@@ -195,3 +196,10 @@ def test_a_run_that_goes_on_is_held_against_them_too(xor_run: tuple[Path, object
         f"error: model.hidden_features='many' ({run}/config.yaml:{line}): must be int; "
         "optimizer.lr='x' (on the command line): must be float\n"
     )
+
+
+@pytest.mark.usefixtures("configs")
+def test_a_package_that_is_not_there_is_told_and_not_what_it_should_have_held() -> None:
+    config = compose("train", overrides=["targets=[labb]", "paths.run_dir=here"])
+    said = [str(problem) for problem in problems(config, Origin(["targets=[labb]"], [CONFIGS]))]
+    assert said == ["targets (on the command line): there is no package labb, did you mean lab?"]

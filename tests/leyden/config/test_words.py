@@ -56,6 +56,22 @@ ANSWERS = {
         f"{NEW.format('model.hidden_sizes')}",
         "model=mlp_regressor 'model.hidden_sizes=[3]'",
     ),
+    "experiment=xor model.widths=[32,64": (
+        "model.widths=[32,64: ] is missing at its end",
+        "",
+    ),
+    "experiment=xor model.widths=[32,64]": (
+        f"model.widths: no such group or key; there is one with model=cifar_cnn {NEW.format('model.widths')}",
+        "",
+    ),
+    "experiment=xor model.hiden=3": (
+        "model.hiden: no such group or key, did you mean model.hidden_features or model.hidden_activation? "
+        f"{NEW.format('model.hiden')}",
+        "",
+    ),
+    "trainer.max_epochs=1k": ("trainer.max_epochs=1k: must be a number", "trainer.max_epochs=1000"),
+    "trainer.max_epochs=1.5M": ("trainer.max_epochs=1.5M: must be a number", "trainer.max_epochs=1500000"),
+    "trainer.max_epochs=1h": ("trainer.max_epochs=1h: must be a number", ""),
     "hydra.sweep.dirr=x": (
         "hydra.sweep.dirr: Hydra reads no such key, did you mean hydra.sweep.dir?",
         "hydra.sweep.dir=x",
