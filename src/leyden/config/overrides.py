@@ -28,6 +28,9 @@ ELSEWHERE = ("resume",)  # keys that are in no config
 HYDRAS = re.compile(r"hydra\.(overrides|runtime|job\.(num|id|override_dirname|config_name))\b")
 MEANT = dict.fromkeys(("yes", "on", "1", "y", "t"), "true") | dict.fromkeys(("no", "off", "0", "n", "f"), "false")
 
+OR_NULL = ("trainer.max_epochs", "trainer.check_val_every_n_epoch")  # numbers that may be null, which is for no limit
+NONE = ("none", "~", "nil", "nan", "inf", "true", "false")  # what is typed for that
+
 
 def parts_of(override: Override, config: DictConfig) -> list[Override]:
     """A mapping sets what is in it, key by key, where there is one already."""
@@ -115,7 +118,8 @@ def wrong_key(override: Override, config: DictConfig, repo: IConfigRepository) -
         if wrong:
             value, wanted = wrong[0]
             what = word if _is_whole(override) else f"{key}={value}"
-            yield Mistake((word,), f"{what}: must be {wanted}", _fitting(override, wanted, config, repo))
+            null = " or null" * (key in OR_NULL and str(value).lower() in NONE)
+            yield Mistake((word,), f"{what}: must be {wanted}{null}", _fitting(override, wanted, config, repo))
 
 
 def _check_left_out(
@@ -262,6 +266,8 @@ def _fitting(override: Override, wanted: str, config: DictConfig, repo: IConfigR
     if wanted == Kind.TRUTH:
         meant = MEANT.get(text.lower()) or next(iter(nearest(text, ("true", "false"))), None)
         return (f"{key}={meant}",) if meant else None
+    if key in OR_NULL and text.lower() in NONE:
+        return None if text.lower() in ("true", "false") else (f"{key}=null",)
     if wanted == Kind.NUMBER and (number := re.fullmatch(r"['\"]?(-?\d+(\.\d+)?(e-?\d+)?)([kKM]?)['\" ]*(#.*)?", text)):
         return (f"{key}={_times(number[1], number[4])}",)
     group = key.replace(".", "/")

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.accelerators import AcceleratorRegistry
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.strategies import StrategyRegistry
 from omegaconf import DictConfig, OmegaConf
 
 from leyden.config.hints import Made, choices_of, expected, fits, hint_of
@@ -22,7 +24,7 @@ from leyden.config.targets import allowed_target, trusted_packages
 from leyden.config.unread import referred_to, unread
 from leyden.config.values import full_keys
 from leyden.errors import UserError
-from leyden.nearest import did_you_mean, or_such
+from leyden.nearest import did_you_mean, nearest, or_such
 
 BUILT: Mapping[str, type] = {
     "data": LightningDataModule,
@@ -67,9 +69,14 @@ def problems(config: DictConfig, origin: Origin) -> list[Problem]:
     check = _Check([name for name in config.get("targets") or [] if isinstance(name, str)], origin)
     check.own(config)
     check.allowed()
+    check.registered(config)
     for key, values, kind in _parts(config):
         if not isinstance(values, dict) or "_target_" not in values:
-            check.say(key, "has no _target_ that says what to build")
+            near = (
+                [str(each) for each in values if nearest(str(each), ["_target_"])] if isinstance(values, dict) else []
+            )
+            what = f"is no key of Hydra's{or_such(['_target_'])}" if near else "has no _target_ that says what to build"
+            check.say(".".join([key, *near[:1]]), what)
         else:
             check.made_of(key, values, kind)
     if origin.folders:  # a run that goes on was asked when it began
@@ -156,6 +163,18 @@ class _Check:
             self.say("targets", f"there is no package {name}{did_you_mean(name, trusted)}")
             self.packages = [*self.packages, *trusted]
 
+    def registered(self, config: DictConfig) -> None:
+        """Checks what Lightning knows by a name."""
+        known = {
+            "accelerator": ["auto", "gpu", *AcceleratorRegistry.available_accelerators()],
+            "strategy": ["auto", *StrategyRegistry.available_strategies()],
+        }
+        for name, names in known.items():
+            value = OmegaConf.select(config, f"trainer.{name}")
+            if isinstance(value, str) and value.lower() not in names:
+                hint = did_you_mean(value, names) or f" (there are: {', '.join(names)})"
+                self.say(f"trainer.{name}", f"Lightning knows none of that name{hint}", f"={value}")
+
     def value(self, key: str, value: Any) -> Any:
         """The value, with what a `_target_` in it will make in its place, once that is checked."""
         if isinstance(value, list):
@@ -210,7 +229,9 @@ class _Check:
             if not arguments.any_name:
                 few = len(arguments.named) <= FEW
                 there = f" (there are: {', '.join(arguments.named) or 'none'})" if few else ""
-                self.say(full, f"{target} has no such argument{did_you_mean(name, arguments.named)}{there}")
+                self.say(
+                    full, f"{target} has no such argument{did_you_mean(name, [*arguments.named, *OF_HYDRA])}{there}"
+                )
         elif value == MISSING:
             self.say(full, f"must be given: {expected(arguments.hint(name))}", "=???")
         elif not arguments.is_default(name, value) and not fits(value, hint := arguments.hint(name)):

@@ -44,6 +44,7 @@ from leyden.config.overrides import (
 from leyden.config.pages import PageError, Pages, folder_of
 from leyden.config.spelling import SEVERAL, flags_apart, spelt
 from leyden.errors import UserError
+from leyden.nearest import nearest, or_such
 
 
 def checked_words(words: Sequence[str], configs: Path) -> list[str]:
@@ -250,6 +251,11 @@ class _Command:
             if self.repo and (what := circle(self.repo)):
                 return [Mistake((), what)]
             raise error
+        if self.repo and config_name and not self.repo.config_exists(config_name):
+            meant = nearest(config_name, self.repo.get_group_options(""))
+            flag = f"--config-name={config_name}"
+            what = f"{flag}: there is no such file in configs/{or_such(meant)}"
+            return [Mistake((flag,), what, (f"--config-name={meant[0]}",) if meant else None)]
         if self.repo and not self.composed and (told := wrong_defaults(str(config_name), self.repo)):
             return [Mistake((), "; ".join(told))]
         mistake = told_by_hydra(error, overrides)

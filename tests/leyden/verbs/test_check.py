@@ -105,6 +105,10 @@ def test_an_experiment_that_is_not_there() -> None:
     assert leyden("check", "experiment=xorr").stderr == "error: experiment=xorr: no such option, did you mean xor?\n"
 
 
+def test_steps_are_counted_from_0() -> None:
+    assert called("check", "steps=-1").stderr == "error: steps=-1: must be 0 or more\n"
+
+
 def test_hooks_need_no_network_and_look_where_something_can_break() -> None:
     (repository,) = yaml.safe_load((PROJECT / ".pre-commit-config.yaml").read_text())["repos"]
     format_, style, check = repository["hooks"]
