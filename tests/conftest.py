@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from forkserver import Completed, ForkServer
 from safetensors.torch import save_file
 
 from leyden.cli import main
+from leyden.config.app import use_paths_of
 
 pytest_plugins = ["slurm_cluster"]
 
@@ -85,6 +87,13 @@ def called(*words: str) -> Completed:
         except SystemExit as stop:
             status = int(stop.code or 0)
     return Completed(words, status, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture
+def configs(tmp_path: Path) -> Path:
+    """A copy of the project's configs, to be spoilt."""
+    use_paths_of(PROJECT)
+    return Path(shutil.copytree(CONFIGS, tmp_path / "configs"))
 
 
 def only_folder(parent: Path) -> Path:

@@ -7,6 +7,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 VERBS = ("train", "evaluate", "predict", "figures", "export", "runs", "report", "diff", "replay", "check", "completion")
 COMPLETE = "_complete"  # an inner word: what the scripts of `leyden completion` ask
 MULTIRUN = ("-m", "--multirun", "hydra.mode=MULTIRUN")
+PLUGINS = str(Path(__file__).parent / "sweeps" / "plugins")  # where Hydra finds those in configs/hydra/
 OTHER_CONFIGS = ("--config-", "-cn", "-cd", "-cp")
 OF_SWEEPS = re.compile(r"\+*(sweep|launcher|hydra[./](launcher|sweeper))[=.]")
 
@@ -110,7 +112,7 @@ def _train_or_go_on(words: Sequence[str], given: Mapping[str, str], project: Pat
     if any(word in MULTIRUN for word in words):
         from leyden.sweeps.jobs import as_hydra_spells
 
-        sys.path.append(str(Path(__file__).parent / "sweeps" / "plugins"))  # where Hydra finds those in configs/hydra/
+        sys.path.append(PLUGINS)
         if {"--help", "-h"} & set(words):
             words = ["--help"]  # of lists of values Hydra would say that they are ambiguous
         if flags := [word for word in words if word.startswith(OTHER_CONFIGS)]:
@@ -118,9 +120,17 @@ def _train_or_go_on(words: Sequence[str], given: Mapping[str, str], project: Pat
         words = [as_hydra_spells(word) for word in words]
     elif alone := [word for word in words if OF_SWEEPS.match(word) and not any(each[:1] == "-" for each in words)]:
         from leyden.config.mistakes import Mistake, WordsError
+        from leyden.config.words import all_wrong
+        from leyden.sweeps.jobs import as_hydra_spells
 
         what = "says how a sweep is run, and -m runs one"
-        raise WordsError([Mistake((word,), f"{word}: {what}", ("-m", word)) for word in alone])
+        sys.path.append(PLUGINS)
+        wrong = all_wrong([as_hydra_spells(word) for word in ["-m", *words]], project / "configs")
+        found = [
+            replace(each, instead=each.instead and ("-m", *each.instead)) for each in (wrong.mistakes if wrong else ())
+        ]
+        told = [Mistake((word,), f"{word}: {what}", ("-m", word)) for word in alone]
+        raise WordsError([*told, *found])
     if "rerun" in given:
         from leyden.verbs.rerun import rerun_overrides
 

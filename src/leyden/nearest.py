@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 SYNONYMS = {
     "acc": "accuracy",
     "accumulate": "accumulate_grad_batches",
+    "amp": "16-mixed",
     "arch": "model",
     "batch": "batch_size",
+    "bfloat16": "bf16-mixed",
     "bs": "batch_size",
     "check_val_every": "check_val_every_n_epoch",
     "clip_grad": "gradient_clip_val",
@@ -16,7 +18,12 @@ SYNONYMS = {
     "epoch": "max_epochs",
     "epochs": "max_epochs",
     "exp": "experiment",
+    "float16": "16-mixed",
+    "float32": "32-true",
+    "fp16": "16-mixed",
+    "fp32": "32-true",
     "gpus": "devices",
+    "half": "16-mixed",
     "grad_clip": "gradient_clip_val",
     "hidden_dim": "hidden_features",
     "hidden_size": "hidden_features",
@@ -24,6 +31,7 @@ SYNONYMS = {
     "loggers": "logger",
     "lr_scheduler": "scheduler",
     "manual_seed": "seed",
+    "mixed": "16-mixed",
     "module": "model",
     "n_epochs": "max_epochs",
     "net": "model",
@@ -49,6 +57,14 @@ def nearest(name: str, candidates: Iterable[str], most: int = 3) -> list[str]:
     scores = {candidate: score for candidate in candidates if (score := _score(name, candidate)) is not None}
     near = [each for each in scores if scores[each] <= min(scores.values()) + 0.8]  # the others are only in the way
     return sorted(near, key=scores.__getitem__)[:most]
+
+
+def begun(name: str, candidates: Iterable[str]) -> list[str]:
+    """Those beside `name` that begin with a word like it: model.hiden of model.hidden_features."""
+    where, last = _parted(name)
+    beside = [candidate for candidate in candidates if where and _parted(candidate)[0] == where]
+    first = {candidate: _parted(candidate)[1].partition("_")[0] for candidate in beside}
+    return [each for each in beside if len(last) > 3 and edits(last, first[each], 1) <= 1]
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:

@@ -146,6 +146,16 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
             "--experiment: no such flag; overrides are written without dashes: experiment=...; "
             "try: leyden train experiment=xor",
         ),
+        (
+            ["train", "hydra/launcher=slrm"],
+            "hydra/launcher=slrm: no such option, did you mean slurm? (there are: basic, local, ray, slurm, "
+            "submitit_local, submitit_slurm); try: leyden train -m hydra/launcher=slurm",
+        ),
+        (
+            ["train", "--config-name=trian"],
+            "--config-name=trian: there is no such file in configs/, did you mean train? "
+            "Try: leyden train --config-name=train",
+        ),
         (["train", "resume=src"], "src is not a run folder: it holds no config.yaml"),
         (["train", "resume="], "no run folder is named; one looks like logs/xor/2026-11-21_19-03-00"),
         (["train", "rerun="], "no run folder is named; one looks like logs/xor/2026-11-21_19-03-00"),

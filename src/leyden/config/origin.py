@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-import yaml  # type: ignore[import-untyped]
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
+from leyden.config.pages import node_in, shown, text_of
 from leyden.runs.folder import RunFolder
+
+HERE = "on the command line"
 
 
 class Origin:
@@ -41,28 +43,36 @@ class Origin:
 
     def of(self, key: str) -> str:
         """`configs/model/simple_net.yaml:2`, `on the command line`, or nothing where it is not found."""
+        text, where = self.written(key)
+        refers = re.fullmatch(r"\$\{([\w.]+)\}", text)
+        if refers and refers[1] != key and where != HERE:
+            return ", ".join(filter(None, (refers[1], self.of(refers[1]))))
+        return where
+
+    def written(self, key: str) -> tuple[str, str]:
+        """What a key was set to, if that is a text in itself, and where; both empty where it is not found."""
         names = re.findall(r"[^.\[\]]+", key)
         for word in reversed(self.words):
             set_here, _, text = word.lstrip("+").partition("=")
             chosen = self._is_group(set_here) and not text.startswith("{")
             if (key == set_here or key.startswith((f"{set_here}.", f"{set_here}["))) and not chosen:
-                return "on the command line"
+                return text if key == set_here else "", HERE
         for file, package in self._files:
-            node = _node(file, names, package.split(".") if package else [])
+            node = node_in(file, names, package.split(".") if package else [])
             if node is not None:
-                refers = re.fullmatch(r"\$\{([\w.]+)\}", str(node.value))
-                if refers and refers[1] != key:
-                    return ", ".join(filter(None, (refers[1], self.of(refers[1]))))
-                inside = self.folders and file.is_relative_to(self.folders[0].parent)
-                shown = file.relative_to(self.folders[0].parent) if inside else file
-                return f"{shown}:{node.start_mark.line + 1}"
-        return ""
+                name = shown(file, self.folders[0]) if self.folders else file
+                return str(node.value) if isinstance(node.value, str) else "", f"{name}:{node.start_mark.line + 1}"
+        return "", ""
+
+    def page_below(self, key: str) -> Path | None:
+        """The file whose keys are all below `key`; None where there is none."""
+        return next((file for file, package in self._files if package == key), None)
 
     @property
     def text(self) -> str:
         """All that could be composed: the words, and every file of the folders, chosen or not."""
         files = (file for folder in self.folders for file in sorted(folder.rglob("*.yaml")))
-        return "\n".join([*self.words, *(file.read_text() for file in files)])
+        return "\n".join([*self.words, *map(text_of, files)])
 
     def _is_group(self, key: str) -> bool:
         return any((folder / key).is_dir() for folder in self.folders)
@@ -86,18 +96,3 @@ class Origin:
             files = [folder / f"{part.config_path}.yaml" for folder in self.folders]
             found += [(file, part.package or "") for file in files if file.is_file()][:1]
         return found[::-1]
-
-
-def _node(file: Path, names: Sequence[str], package: Sequence[str]) -> yaml.Node | None:
-    """What the file says of the key, or None."""
-    if list(names[: len(package)]) != list(package):
-        return None
-    node: yaml.Node | None = yaml.compose(file.read_text(), Loader=yaml.SafeLoader)
-    for name in names[len(package) :]:
-        if isinstance(node, yaml.MappingNode):
-            node = next((value for key, value in node.value if key.value == name), None)
-        elif isinstance(node, yaml.SequenceNode) and name.isdigit() and int(name) < len(node.value):
-            node = node.value[int(name)]
-        else:
-            return None
-    return node

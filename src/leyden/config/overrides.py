@@ -1,12 +1,11 @@
 """What is wrong with one override, held against the config that it is to change, and what was probably meant."""
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from hydra._internal.config_repository import IConfigRepository
+from hydra._internal.config_repository import CachingConfigRepository, IConfigRepository
 from hydra.core.default_element import GroupDefault
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -16,16 +15,21 @@ from omegaconf import DictConfig, ListConfig, Node, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from leyden.config.explain import explain
+from leyden.config.interpolations import lost
 from leyden.config.kinds import Kind, deepest, misfit, node_at
 from leyden.config.mistakes import Mistake
+from leyden.config.pages import PageError
 from leyden.config.spelling import FUNCTIONS
 from leyden.config.values import by_full_key, full_keys
-from leyden.nearest import joined, nearest, or_such
+from leyden.nearest import begun, joined, nearest, or_such
 
 ELSEWHERE = ("resume",)  # keys that are in no config
 # Written by Hydra; what is typed there is lost.
 HYDRAS = re.compile(r"hydra\.(overrides|runtime|job\.(num|id|override_dirname|config_name))\b")
 MEANT = dict.fromkeys(("yes", "on", "1", "y", "t"), "true") | dict.fromkeys(("no", "off", "0", "n", "f"), "false")
+
+OR_NULL = ("trainer.max_epochs", "trainer.check_val_every_n_epoch")  # numbers that may be null, which is for no limit
+NONE = ("none", "~", "nil", "nan", "inf", "true", "false")  # what is typed for that
 
 
 def parts_of(override: Override, config: DictConfig) -> list[Override]:
@@ -99,7 +103,7 @@ def wrong_key(override: Override, config: DictConfig, repo: IConfigRepository) -
     node, in_group = node_at(config, key), repo.group_exists(key.replace(".", "/"))
     several = isinstance(override.value(), dict | list) or any(isinstance(each, list) for each in _values(override))
     if override.package is not None:
-        meant = nearest(key, _groups(repo))
+        meant = nearest(key, groups_in(repo))
         instead = (word.replace(key, meant[0], 1),) if meant else None
         yield Mistake((word,), f"{word}: there is no group {key}{or_such(meant)}", instead)
     elif override.is_delete():
@@ -114,7 +118,8 @@ def wrong_key(override: Override, config: DictConfig, repo: IConfigRepository) -
         if wrong:
             value, wanted = wrong[0]
             what = word if _is_whole(override) else f"{key}={value}"
-            yield Mistake((word,), f"{what}: must be {wanted}", _fitting(override, wanted, config, repo))
+            null = " or null" * (key in OR_NULL and str(value).lower() in NONE)
+            yield Mistake((word,), f"{what}: must be {wanted}{null}", _fitting(override, wanted, config, repo))
 
 
 def _check_left_out(
@@ -122,7 +127,7 @@ def _check_left_out(
 ) -> Iterator[Mistake]:
     key, word, value = override.key_or_group, str(override.input_line), override.value()
     if node is None or node._is_none():
-        meant = nearest(key, _names(config, repo))
+        meant = nearest(key, names_in(config, repo))
         what = f"~{key}: there is nothing of that name to leave out{or_such(meant)}"
         yield Mistake((word,), what, (f"~{meant[0]}",) if meant else None)
     elif "=" in word and value != OmegaConf.select(config, key, throw_on_resolution_failure=False):
@@ -134,14 +139,14 @@ def _check_new(override: Override, config: DictConfig, repo: IConfigRepository) 
     key, word = override.key_or_group, str(override.input_line)
     where, holder = deepest(config, key)
     if isinstance(holder, DictConfig) and OmegaConf.get_type(holder) is not dict:  # one of Hydra's, which hold all
-        meant = nearest(key, _names(config, repo))
+        meant = nearest(key, names_in(config, repo))
         instead = _renamed(override, meant[0], repo) if meant else None
         yield Mistake((word,), f"{key}: Hydra reads no such key{or_such(meant)}", instead)
     elif not (override.is_add() or override.is_force_add()):
         takes_more = where == key.rpartition(".")[0] and (holder._is_none() or _takes_more(where, holder))
         yield _unknown(override, takes_more, config, repo)
     else:
-        meant = nearest(key, _groups(repo)) if "." not in key and override.is_add() else []
+        meant = nearest(key, groups_in(repo)) if "." not in key and override.is_add() else []
         if meant or "/" in key.partition(".")[0]:
             instead = _renamed(override, meant[0], repo) if meant else None
             yield Mistake((word,), f"{key}: no such group{or_such(meant)} (++{key}=... makes a new key)", instead)
@@ -155,18 +160,27 @@ def _takes_more(where: str, holder: Node) -> bool:
 def _unknown(override: Override, takes_more: bool, config: DictConfig, repo: IConfigRepository) -> Mistake:
     key, word = override.key_or_group, str(override.input_line)
     plus = f"(a key that is meant to be new takes a plus sign: +{key}=...)"
-    others = _keys_of_other_options(key, repo)
-    if key in others:
+    others, near = _keys_of_other_options(key, repo), nearest(key, names_in(config, repo))
+    if key in others and not (near and _is_chosen_by_a_page(key, repo)):
         what = f"{key}: no such group or key; there is one with {joined(others[key])} {plus}"
-        return Mistake((word,), what, (others[key][0], word) if len(others[key]) == 1 else None)
-    if meant := nearest(key, _names(config, repo)):
-        instead = _renamed(override, meant[0], repo)
+        free = len(others[key]) == 1 and not _is_chosen_by_a_page(key, repo)  # an experiment's parts fit each other
+        return Mistake((word,), what, (others[key][0], word) if free else None)
+    if meant := near or begun(key, names_in(config, repo)):
+        instead = _renamed(override, meant[0], repo) if near or len(meant) == 1 else None
     elif meant := nearest(key, others):
         what = f"{key}: no such group or key{or_such(meant)} That is one of {joined(others[meant[0]])} {plus}"
         return Mistake((word,), what)
     else:
         instead = (f"+{word}",) if takes_more else None
     return Mistake((word,), f"{key}: no such group or key{or_such(meant)} {plus}", instead)
+
+
+def _is_chosen_by_a_page(key: str, repo: IConfigRepository) -> bool:
+    """Whether a file, an experiment's, chooses the option of the group that the key is in."""
+    pages = repo.cache.values() if isinstance(repo, CachingConfigRepository) else ()
+    lines = [line for page in pages if page for line in page.defaults_list or ()]
+    groups = [str(line.group).lstrip("/") for line in lines if isinstance(line, GroupDefault) and line.override]
+    return any(f"{key}.".startswith(f"{group.replace('/', '.')}.") for group in groups)
 
 
 def _is_whole(override: Override) -> bool:
@@ -215,13 +229,9 @@ def _still_referred_to(override: Override, config: DictConfig) -> Iterator[Mista
 
 def _refers_to_nothing(word: str, error: str, config: DictConfig) -> Iterator[Mistake]:
     """What of OmegaConf's errors is the word's fault; others are of values that are there when the run is."""
-    if "Recursive" in error:
-        yield Mistake((word,), f"{word}: refers to itself")
-    elif lost := re.search(r"(Environment variable|key) '([^']+)' not found", error):
-        kind, name = lost[1].lower(), lost[2]
-        meant = nearest(name, full_keys(OmegaConf.to_container(config)) if kind == "key" else os.environ)
-        instead = (_replaced(name, meant[0], word),) if meant else None
-        yield Mistake((word,), f"{word}: there is no {kind} {name}{or_such(meant)}", instead)
+    name, what, meant = lost(error, config)
+    if what:
+        yield Mistake((word,), f"{word}: {what}", (_replaced(name, meant, word),) if meant else None)
 
 
 def swept(override: Override, node: Node | None) -> Mistake:
@@ -256,20 +266,27 @@ def _fitting(override: Override, wanted: str, config: DictConfig, repo: IConfigR
     if wanted == Kind.TRUTH:
         meant = MEANT.get(text.lower()) or next(iter(nearest(text, ("true", "false"))), None)
         return (f"{key}={meant}",) if meant else None
-    if wanted == Kind.NUMBER and (number := re.fullmatch(r"['\"]?(-?\d+(\.\d+)?(e-?\d+)?)[a-z'\" ]*(#.*)?", text)):
-        return (f"{key}={number[1]}",)
+    if key in OR_NULL and text.lower() in NONE:
+        return None if text.lower() in ("true", "false") else (f"{key}=null",)
+    if wanted == Kind.NUMBER and (number := re.fullmatch(r"['\"]?(-?\d+(\.\d+)?(e-?\d+)?)([kKM]?)['\" ]*(#.*)?", text)):
+        return (f"{key}={_times(number[1], number[4])}",)
     group = key.replace(".", "/")
     return _chosen(group, text, repo) if "." in key and repo.group_exists(group) else None
 
 
-def _groups(repo: IConfigRepository) -> list[str]:
+def _times(number: str, unit: str) -> str:
+    """1k is a thousand."""
+    return number if not unit else f"{float(number) * {'k': 1e3, 'K': 1e3, 'M': 1e6}[unit]:.12g}"
+
+
+def groups_in(repo: IConfigRepository) -> list[str]:
     groups = repo.get_group_options("", ObjectType.GROUP)
     return [*groups, *(f"hydra/{name}" for name in repo.get_group_options("hydra", ObjectType.GROUP))]
 
 
-def _names(config: DictConfig, repo: IConfigRepository) -> list[str]:
+def names_in(config: DictConfig, repo: IConfigRepository) -> list[str]:
     """Every group and every full key that could be overridden, ours first."""
-    keys = [*_groups(repo), *ELSEWHERE, *full_keys(OmegaConf.to_container(config))]
+    keys = [*groups_in(repo), *ELSEWHERE, *full_keys(OmegaConf.to_container(config))]
     return sorted((key for key in keys if not HYDRAS.match(key)), key=lambda name: name.startswith("hydra"))
 
 
@@ -281,7 +298,10 @@ def _keys_of_other_options(key: str, repo: IConfigRepository) -> dict[str, list[
     )
     having: dict[str, list[str]] = {}
     for option in repo.get_group_options(group) if group else ():
-        loaded = repo.load_config(f"{group}/{option}")
+        try:
+            loaded = repo.load_config(f"{group}/{option}")
+        except PageError:  # nobody has chosen it
+            continue
         config: Any = OmegaConf.to_container(loaded.config) if loaded else {}
         for name in full_keys(config.get(group, config)):
             having.setdefault(f"{group.replace('/', '.')}.{name}", []).append(f"{group}={option}")

@@ -69,6 +69,8 @@ def changed(run: RunFolder, overrides: Mapping[str, str]) -> DictConfig:
     config = run.unresolved_config()
     for key, text in sorted(overrides.items(), key=lambda override: override[0].count(".")):  # groups first
         keys = full_keys(OmegaConf.to_container(config))
+        if key == "experiment":
+            raise UserError(f"experiment={text}: {run} has its config already: leave experiment out")
         if key not in keys:
             raise UserError(f"{key}={text}: the run's config has no such key{did_you_mean(key, keys)}")
         value = value_of(key, text)

@@ -1,22 +1,30 @@
 """The signatures of what a config names are its schema: arguments are held against them before anything is built."""
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.accelerators import AcceleratorRegistry
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.strategies import StrategyRegistry
 from omegaconf import DictConfig, OmegaConf
 
 from leyden.config.hints import Made, choices_of, expected, fits, hint_of
 from leyden.config.keys import BY_THE_ENGINE
 from leyden.config.origin import Origin
-from leyden.config.targets import allowed_target
+from leyden.config.overrides import MEANT
+from leyden.config.pages import HEADER, text_of
+from leyden.config.pages import shown as shown_file
+from leyden.config.targets import allowed_target, trusted_packages
 from leyden.config.unread import referred_to, unread
 from leyden.config.values import full_keys
 from leyden.errors import UserError
-from leyden.nearest import did_you_mean
+from leyden.nearest import did_you_mean, nearest, or_such
 
 FIGURES = "figures"  # the group whose functions are called when they are drawn
 BUILT: Mapping[str, type] = {
@@ -61,11 +69,17 @@ def problems(config: DictConfig, origin: Origin) -> list[Problem]:
     is of another kind; each key that nothing reads."""
     check = _Check([name for name in config.get("targets") or [] if isinstance(name, str)], origin)
     check.own(config)
+    check.allowed()
+    check.registered(config)
     for key, values, kind in _parts(config):
         if isinstance(values, str) and key.startswith(f"{FIGURES}."):
             check.target(key, values, key)
         elif not isinstance(values, dict) or "_target_" not in values:
-            check.say(key, "has no _target_ that says what to build")
+            near = (
+                [str(each) for each in values if nearest(str(each), ["_target_"])] if isinstance(values, dict) else []
+            )
+            what = f"is no key of Hydra's{or_such(['_target_'])}" if near else "has no _target_ that says what to build"
+            check.say(".".join([key, *near[:1]]), what)
         else:
             check.made_of(key, values, kind)
     if origin.folders:  # a run that goes on was asked when it began
@@ -145,6 +159,25 @@ class _Check:
             if value != MISSING and not fits(value, hint):
                 self.unfit(key, value, hint)
 
+    def allowed(self) -> None:
+        """Checks that the packages are there; else all that is in those that were probably meant would be blamed."""
+        for name in [name for name in self.packages if not find_spec(name.partition(".")[0])]:
+            trusted = trusted_packages()
+            self.say("targets", f"there is no package {name}{did_you_mean(name, trusted)}")
+            self.packages = [*self.packages, *trusted]
+
+    def registered(self, config: DictConfig) -> None:
+        """Checks what Lightning knows by a name."""
+        known = {
+            "accelerator": ["auto", "gpu", *AcceleratorRegistry.available_accelerators()],
+            "strategy": ["auto", *StrategyRegistry.available_strategies()],
+        }
+        for name, names in known.items():
+            value = OmegaConf.select(config, f"trainer.{name}")
+            if isinstance(value, str) and value.lower() not in names:
+                hint = did_you_mean(value, names) or f" (there are: {', '.join(names)})"
+                self.say(f"trainer.{name}", f"Lightning knows none of that name{hint}", f"={value}")
+
     def value(self, key: str, value: Any) -> Any:
         """The value, with what a `_target_` in it will make in its place, once that is checked."""
         if isinstance(value, list):
@@ -189,6 +222,9 @@ class _Check:
         keys = full_keys(OmegaConf.to_container(config))
         there = [key for key in keys if not any(f"{key}.".startswith(f"{each}.") for each in left)]
         for key, value in left.items():
+            if file := self.origin.page_below(key):
+                self.say(key, _of_no_package(file, shown_file(file, self.origin.folders[0])))
+                continue
             inner = [key, *(each for each in keys if each.startswith(f"{key}."))][-1]  # a word may set that alone
             hint = did_you_mean(key, ["defaults", *there, *self.taken])
             self.say(key, f"nothing reads it{hint}", "" if isinstance(value, dict) else f"={shown(value)}", inner)
@@ -201,14 +237,21 @@ class _Check:
             if not arguments.any_name:
                 few = len(arguments.named) <= FEW
                 there = f" (there are: {', '.join(arguments.named) or 'none'})" if few else ""
-                self.say(full, f"{target} has no such argument{did_you_mean(name, arguments.named)}{there}")
+                self.say(
+                    full, f"{target} has no such argument{did_you_mean(name, [*arguments.named, *OF_HYDRA])}{there}"
+                )
         elif value == MISSING:
             self.say(full, f"must be given: {expected(arguments.hint(name))}", "=???")
         elif not arguments.is_default(name, value) and not fits(value, hint := arguments.hint(name)):
             self.unfit(full, value, hint)
 
     def unfit(self, key: str, value: Any, hint: Any) -> None:
-        meant = did_you_mean(str(value), map(str, choices_of(hint)))
+        choices = list(map(str, choices_of(hint)))
+        same = {"true": "on", "false": "off"}.get(MEANT.get(str(value).lower(), ""))  # guard=no
+        meant = or_such([same]) if same in choices and same else did_you_mean(str(value), choices)
+        text, _ = self.origin.written(key)
+        if re.fullmatch(r"\$\{oc\.env:[^}]*\}", text) and not meant:
+            meant = f"; a variable is a text, and read as a number by ${{oc.decode:{text}}}"
         self.say(key, f"must be {expected(hint)}{meant}", f"={shown(value)}")
 
     def missing(self, key: str, given: set[str], partial: bool, arguments: Arguments, target: str) -> None:
@@ -224,6 +267,13 @@ class _Check:
             if name not in given:
                 what = f"is missing: {target} needs {expected(arguments.hint(name))}"
                 self.say(f"{key}.{name}", what, where=f"{key}._target_")
+
+
+def _of_no_package(file: Path, name: str) -> str:
+    """A file whose keys nobody reads below the name of its folder."""
+    if not text_of(file).strip():
+        return f"{name} is empty"
+    return f"nothing reads it: the first line of {name} must be `{HEADER}`"
 
 
 def shown(value: Any) -> str:

@@ -1,5 +1,6 @@
 """How the words of a command are written, before anybody looks up what they name."""
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -112,12 +113,20 @@ def _misspelt(words: Sequence[str], configs: Path) -> Mistake | None:
         return Mistake((word,), f"{word}: {key} is no name of a key", (f"{tidy}{equals}{text}",))
     if not text and following and equals and "=" not in following and following[0] not in "+~":
         return Mistake((word, following), f"{word} {following}: an override has no spaces", (f"{word}{following}",))
+    if key == "name" and text and following and _is_plain(following) and _missing(text) == "":
+        parts = [word, *itertools.takewhile(_is_plain, words[1:])]
+        whole = " ".join(parts)
+        return Mistake(tuple(parts), f"{whole}: the shell splits it at its spaces", (whole,))
     if text.startswith("="):
         return Mistake((word,), f"{word}: one equals sign is enough", (f"{key}={text.lstrip('=')}",))
     if leads_out(word, configs):
         what = f"{word}: must be a plain name, with no way out of the folder that it is looked for in"
         return Mistake((word,), what)
     return _unbalanced(words) or _unreadable(word, following)
+
+
+def _is_plain(word: str) -> bool:
+    return "=" not in word and word[:1] not in "+~-"
 
 
 def _wrong_flag(words: Sequence[str], following: str) -> Mistake | None:

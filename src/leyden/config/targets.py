@@ -25,6 +25,18 @@ ALLOWED = ("torch.utils.data",)
 # Where a function may be named; elsewhere in these packages only classes, whose making does little.
 FUNCTIONS = ("leyden.training", "torch.optim", "torchvision.models", "torchvision.transforms")
 
+MOVED = {"pytorch_lightning": "lightning.pytorch", "pl": "lightning.pytorch", "L": "lightning"}
+# Where one looks for a class whose module is not said.
+USUAL = {
+    "model": ("{}.models",),
+    "data": ("{}.data",),
+    "optimizer": ("torch.optim", "leyden.training.optimizers"),
+    "scheduler": ("torch.optim.lr_scheduler",),
+    "trainer": ("lightning.pytorch",),
+    "callbacks": ("lightning.pytorch.callbacks", "leyden.training.callbacks"),
+    "logger": ("lightning.pytorch.loggers", "leyden.training.loggers"),
+}
+
 
 def check_targets(config: Any, key: str, packages: Sequence[str]) -> None:
     """Raises UserError for a `_target_` under `key` that `allowed_target` does not find."""
@@ -109,7 +121,11 @@ def _check(where: str, name: str, packages: Sequence[str], spelt: str = "") -> N
     if name.split(".")[0] not in packages:
         is_what = f"{spelt} is {name}, which" if spelt and spelt != name else name
         top, dot, rest = name.partition(".")
-        hint = or_such([] if spelt else [f"{each}{dot}{rest}" for each in nearest(top, packages)])
+        hint = or_such(
+            []
+            if spelt
+            else _elsewhere(where, name, packages) or [f"{each}{dot}{rest}" for each in nearest(top, packages)]
+        )
         raise UserError(
             f"{where}._target_: {is_what} is in none of the packages that are allowed{hint} ({', '.join(packages)}); "
             "targets in configs/train.yaml adds one"
@@ -117,6 +133,23 @@ def _check(where: str, name: str, packages: Sequence[str], spelt: str = "") -> N
     private = any(part.startswith("_") for part in (spelt or name).split("."))
     if private or (_is_below(name, REFUSED) and not _is_below(name, ALLOWED)):
         raise UserError(f"{where}._target_={spelt or name}: could run any code, and is never allowed")
+
+
+def _elsewhere(where: str, name: str, packages: Sequence[str]) -> list[str]:
+    """Where what is called `name` elsewhere, or by its last part alone, is to be found."""
+    top, _, rest = name.partition(".")
+    if top in MOVED or (top == "src" and rest.split(".")[0] in packages):
+        return [".".join(filter(None, (MOVED.get(top), rest)))]
+    own = [package for package in packages if package not in PACKAGES]
+    modules = [each.format(package) for each in USUAL.get(where.split(".")[0], ()) for package in own]
+    return [] if rest else [f"{module}.{name}" for module in dict.fromkeys(modules) if _holds(module, name)][:1]
+
+
+def _holds(module: str, name: str) -> bool:
+    try:
+        return hasattr(importlib.import_module(module), name)
+    except Exception:  # what importing it raises
+        return False
 
 
 def _is_below(name: str, tops: Sequence[str]) -> bool:

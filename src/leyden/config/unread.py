@@ -31,6 +31,6 @@ def _unread(values: Any, read: Set[str], holder: str) -> Iterator[tuple[str, Any
 
 def referred_to(text: str) -> set[str]:
     """Every name that an interpolation in `text` may refer to: `a.b` of `${a.b}`, and `.a` of `${..a.b}`."""
-    inside = " ".join(re.findall(r"\$\{([^{}$]*)", text))  # also of ${resolver:a,${b}}; of ${a.${b}} what is below a
+    inside = " ".join(re.findall(r"\$\{([^{}$\n]*)", text))  # also of ${resolver:a,${b}}; of ${a.${b}} what is below a
     names = (name.rstrip(".") for name in re.split(r"[\s,:'\"\[\]]+", inside))
     return {re.sub(r"^\.+(\w+).*", r".\1", name) for name in names if name}

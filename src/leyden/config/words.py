@@ -15,15 +15,19 @@ import hydra._internal.hydra
 from hydra import initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository, IConfigRepository
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.default_element import ResultDefault
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
-from hydra.errors import HydraException, OverrideParseException
+from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from leyden.config.defaults import circle, flattened, left_over, told_of_page, unmerged, wrong_defaults
+from leyden.config.interpolations import refuse_unresolved
 from leyden.config.kinds import node_at
 from leyden.config.mistakes import Mistake, WordsError
 from leyden.config.overrides import (
@@ -37,7 +41,10 @@ from leyden.config.overrides import (
     wrong_choice,
     wrong_key,
 )
+from leyden.config.pages import PageError, Pages, folder_of
 from leyden.config.spelling import SEVERAL, flags_apart, spelt
+from leyden.errors import UserError
+from leyden.nearest import nearest, or_such
 
 
 def checked_words(words: Sequence[str], configs: Path) -> list[str]:
@@ -92,6 +99,10 @@ class CheckedLoader(ConfigLoaderImpl):
     Raises WordsError with all that is wrong with them.
     """
 
+    def __init__(self, config_search_path: ConfigSearchPath) -> None:
+        super().__init__(config_search_path)
+        self.repository = Pages(config_search_path)
+
     _found: tuple[list[str], WordsError] | None = None
     _asked: tuple[list[str], DictConfig] | None = None  # composed where Hydra asked for the mode alone
     _listed: CachingConfigRepository | None = None
@@ -132,6 +143,7 @@ class CheckedLoader(ConfigLoaderImpl):
             config = super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
             if mistakes := [mistake for override in command.parsed for mistake in unresolved(override, config)]:
                 raise WordsError(mistakes)
+            self._refuse_unresolved(config, config_name, overrides)
             if not validate_sweep_overrides and command.is_one_run(config):
                 self._asked = list(overrides), config
             return config
@@ -140,8 +152,8 @@ class CheckedLoader(ConfigLoaderImpl):
                 # Hydra first asks for the mode alone, passes over errors, and asks again with a mode at the end.
                 self._found = list(overrides), error
             raise
-        except (HydraException, ValueError) as error:
-            raise WordsError([*command.mistakes, told_by_hydra(error, overrides)]) from error
+        except (HydraException, PageError, ValueError, RecursionError) as error:
+            raise WordsError([*command.mistakes, *command.uncomposed(error, config_name, overrides)]) from error
         finally:
             self._command = None  # a launcher may pickle the loader
 
@@ -156,7 +168,10 @@ class CheckedLoader(ConfigLoaderImpl):
     ) -> tuple[list[Override], CachingConfigRepository]:
         command = self._command
         if command is None or not overrides:
-            return super()._parse_overrides_and_create_caching_repo(config_name, overrides)
+            parsed, repo = super()._parse_overrides_and_create_caching_repo(config_name, overrides)
+            if command:
+                command.repo = repo
+            return parsed, repo
         try:
             command.parsed, repo = super()._parse_overrides_and_create_caching_repo(config_name, overrides)
         except OverrideParseException:
@@ -164,16 +179,44 @@ class CheckedLoader(ConfigLoaderImpl):
             command.parsed, repo = super()._parse_overrides_and_create_caching_repo(config_name, readable)
             for override in command.parsed:
                 override.input_line = command.quoted.get(str(override.input_line), override.input_line)
+        command.repo = repo
         command.check_groups(config_name, repo)
         return command.parsed, repo
 
     def _compose_config_from_defaults_list(self, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:
-        config = super()._compose_config_from_defaults_list(defaults, repo)
+        try:
+            config = super()._compose_config_from_defaults_list(defaults, repo)
+        except ConfigCompositionException as error:
+            raise PageError(self._unmerged(error, defaults, repo)) from error
         if self._command is not None:
-            self._command.check_keys(config, repo)
+            self._command.composed = True
+            primary = next((repo.load_config(str(each.config_path)) for each in defaults if each.primary), None)
+            if primary and (what := flattened(defaults, config, primary.config, repo)):  # type: ignore[arg-type]
+                raise PageError(what)
+            self._command.check_keys(config, defaults, repo)
             if self._command.mistakes:
                 raise WordsError(self._command.mistakes)
         return config
+
+    def _refuse_unresolved(self, config: DictConfig, config_name: str | None, overrides: list[str]) -> None:
+        """Raises PageError where the name of the run's folder cannot be made, and says what else cannot."""
+        try:
+            OmegaConf.select(config, "name")
+        except OmegaConfBaseException:
+            from leyden.config.origin import Origin  # knows run folders, too
+
+            self._command = None  # its words are not to be looked at again
+            try:
+                refuse_unresolved(config, Origin(overrides, [folder_of(self.repository)], name=str(config_name)))
+            except UserError as error:
+                raise PageError(str(error)) from error
+
+    def _unmerged(self, error: Exception, defaults: list[ResultDefault], repo: IConfigRepository) -> str:
+        named = str(error).split("'")[1]
+        number = next((number for number, each in enumerate(defaults) if each.config_path == named), 0)
+        before = super()._compose_config_from_defaults_list(defaults[:number], repo)
+        page: Any = self._load_single_config(defaults[number], repo).config
+        return unmerged(error, defaults[number], page, before, repo)
 
 
 @dataclass
@@ -187,6 +230,8 @@ class _Command:
     parsed: list[Override] = field(default_factory=list)
     mistakes: list[Mistake] = field(default_factory=list)
     quoted: dict[str, str] = field(default_factory=dict)  # what would be readable, and what was typed
+    repo: CachingConfigRepository | None = None
+    composed: bool = False
 
     def readable(self, word: str) -> list[str]:
         """The word, or what was probably meant by it."""
@@ -197,6 +242,26 @@ class _Command:
         if text:
             self.quoted[text] = word
         return [each for each in ((text,) if text else mistake.instead or ()) if is_readable(each)]
+
+    def uncomposed(self, error: Exception, config_name: str | None, overrides: list[str]) -> list[Mistake]:
+        """Why Hydra could not compose: what a file says wrong, or else what Hydra says."""
+        if isinstance(error, PageError):
+            return [Mistake((), str(error))]
+        if isinstance(error, RecursionError):
+            if self.repo and (what := circle(self.repo)):
+                return [Mistake((), what)]
+            raise error
+        if self.repo and config_name and not self.repo.config_exists(config_name):
+            meant = nearest(config_name, self.repo.get_group_options(""))
+            flag = f"--config-name={config_name}"
+            what = f"{flag}: there is no such file in configs/{or_such(meant)}"
+            return [Mistake((flag,), what, (f"--config-name={meant[0]}",) if meant else None)]
+        if self.repo and not self.composed and (told := wrong_defaults(str(config_name), self.repo)):
+            return [Mistake((), "; ".join(told))]
+        mistake = told_by_hydra(error, overrides)
+        if self.repo and not mistake.words and (what := told_of_page(error, self.repo)):
+            return [Mistake((), what)]
+        return [mistake]
 
     def is_one_run(self, config: DictConfig) -> bool:
         """Whether a run would be composed to the same config as a sweep, for which groups may be left open."""
@@ -214,7 +279,7 @@ class _Command:
             understood += [override] if override else []
         self.parsed[:] = understood
 
-    def check_keys(self, config: DictConfig, repo: IConfigRepository) -> None:
+    def check_keys(self, config: DictConfig, defaults: list[ResultDefault], repo: IConfigRepository) -> None:
         swept_group = any(each.is_sweep_override() and repo.group_exists(each.key_or_group) for each in self.parsed)
         made: list[str] = []  # by words before it
         for override in self.parsed:
@@ -224,6 +289,8 @@ class _Command:
             if override.is_sweep_override() and self.one_run:
                 self.mistakes.append(swept(override, node_at(config, key)))
                 continue
+            if override.is_delete() and repo.group_exists(key) and (what := left_over(key, config, defaults, repo)):
+                self.mistakes.append(Mistake((str(override.input_line),), f"{override.input_line}: {what}"))
             if (repo.group_exists(key) and not isinstance(override.value(), dict)) or (
                 swept_group and override.is_sweep_override()  # its jobs are then composed one by one
             ):

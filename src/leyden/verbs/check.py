@@ -24,6 +24,8 @@ def check(*, experiment: str | None = None, steps: int = 0) -> None:
     steps=1 takes that many training steps, of small batches, with the experiment and with each optimizer and scheduler
     over it. Ends with exit status 1 where there is a fault.
     """
+    if steps < 0:
+        raise UserError(f"steps={steps}: must be 0 or more")
     project = project_folder(Path.cwd())
     configs = project / "configs"
     names = options_of(configs, "experiment")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hydra import compose
 from lightning.pytorch import LightningDataModule, Trainer
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch.optim.lr_scheduler import OneCycleLR
 
 from leyden.config.app import options_of
@@ -17,6 +17,7 @@ from leyden.config.build import build_data, build_initial, build_trainer, seed_a
 from leyden.config.devices import absent_devices
 from leyden.config.explain import explain
 from leyden.config.extras import absent_extras
+from leyden.config.interpolations import resolve
 from leyden.config.origin import Origin
 from leyden.config.signatures import problems, refuse
 from leyden.errors import UserError
@@ -107,7 +108,7 @@ class Look:
 
     def _composed(self, *words: str) -> DictConfig:
         config = compose("train", overrides=self._words(*words))
-        OmegaConf.resolve(config)
+        resolve(config, Origin(self._words(*words), [self.configs]))
         return config
 
     def _words(self, *words: str) -> list[str]:

@@ -1,6 +1,8 @@
 """A table of runs."""
 
+import contextlib
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,8 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from leyden.config.values import value_of
+from leyden.config.values import full_keys, value_of
 from leyden.errors import UserError
+from leyden.nearest import did_you_mean
 from leyden.project import project_folder
 from leyden.runs.results import results
 from leyden.runs.safe_yaml import load_plain
@@ -30,8 +33,8 @@ def runs(
     trains it.
     """
     wanted = {key: value_of(key, text) for key, text in overrides.items()}
-    found = [run for folder in folders or (_logs(),) for run in results(Path(folder))]
-    found = [run for run in found if status in (None, run["status"]) and _matches(run["path"], wanted)]
+    there = [run for folder in folders or (_logs(),) for run in results(Path(folder))]
+    found = [run for run in there if status in (None, run["status"]) and _matches(run["path"], wanted)]
     if sort == "value":
         found.sort(key=_rank)
     else:
@@ -39,7 +42,9 @@ def runs(
         found.sort(key=lambda run: run[key], reverse=sort == "when")
     if not found:
         where = " ".join(folders) or _logs()
-        raise UserError(f"{where}: no run is there" + (" that fits" if overrides or status else ""))
+        raise UserError(
+            f"{where}: no run is there" + (" that fits" if overrides or status else "") + _unknown(there, overrides)
+        )
     table = Table("experiment", "when", "status", "monitored", "value", "seconds", box=None, pad_edge=False)
     table.add_column("folder", no_wrap=True, overflow="ignore")
     for run in found:
@@ -69,6 +74,20 @@ def _matches(path: Path, wanted: dict[str, Any]) -> bool:
     except (UserError, OSError):
         return False
     return all(_value(config, key) == value or f"{key}={value}" in words for key, value in wanted.items())
+
+
+def _unknown(there: Sequence[dict[str, Any]], overrides: Mapping[str, str]) -> str:
+    """Which of the keys none of the runs has, and what was probably meant; nothing where all are some run's."""
+    keys: dict[str, None] = {}
+    for run in there if overrides else ():
+        with contextlib.suppress(UserError, OSError):
+            keys |= dict.fromkeys(full_keys(load_plain(run["path"] / "config.yaml")))
+    lost = [
+        key
+        for key in overrides
+        if keys and key not in keys and not (project_folder(Path.cwd()) / "configs" / key).is_dir()
+    ]
+    return "".join(f"; none has a key {key}{did_you_mean(key, keys)}" for key in lost)
 
 
 def _value(config: Any, key: str) -> Any:

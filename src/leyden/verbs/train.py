@@ -11,7 +11,7 @@ from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities.model_helpers import is_overridden
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from leyden.config.build import (
     build_all,
@@ -25,6 +25,7 @@ from leyden.config.build import (
 from leyden.config.devices import absent_devices
 from leyden.config.explain import explain
 from leyden.config.extras import require_extras
+from leyden.config.interpolations import resolve
 from leyden.config.origin import Origin
 from leyden.config.signatures import problems, refuse
 from leyden.errors import UserError
@@ -59,12 +60,13 @@ def train(config: DictConfig, resumed: Resumed | None = None) -> float | None:
     to stop.
     """
     composed = copy.deepcopy(config)
-    OmegaConf.resolve(config)
     run = RunFolder(config.paths.run_dir)
+    origin = Origin.of_this_job() if resumed is None else Origin.of_run(run, resumed.words)
+    resolve(config, origin)
     with run.locked():
         record = Record(run, config.name, config.monitor, resumed.result if resumed else None)
         try:
-            _train(config, composed, record, resumed)
+            _train(config, composed, record, resumed, origin)
         except Stop as error:
             with deaf():  # SLURM ends with SIGTERM what it is asked to queue again
                 line = answer(error.number, run, None if resumed is None or record.has_begun else resumed.words)
@@ -86,9 +88,8 @@ def train(config: DictConfig, resumed: Resumed | None = None) -> float | None:
     return value
 
 
-def _train(config: DictConfig, composed: DictConfig, record: Record, resumed: Resumed | None) -> None:
+def _train(config: DictConfig, composed: DictConfig, record: Record, resumed: Resumed | None, origin: Origin) -> None:
     run, checkpoint = record.run, resumed.checkpoint if resumed else None
-    origin = Origin.of_this_job() if resumed is None else Origin.of_run(run, resumed.words)
     refuse([*problems(config, origin), *absent_devices(config, origin)])
     require_extras(config)
     seed_all(config)

@@ -104,6 +104,21 @@ def test_a_mistake_in_any_argument_is_found_and_what_was_meant_proposed() -> Non
     (["model.hidden_features=ten"], "model.hidden_features='ten' (on the command line): must be int"),
     (["expected={test/accuracy: [0, a]}"],
      "expected={test/accuracy: [0, 'a']} (on the command line): must be mapping of str to list of 2 float or null"),
+    (["trainer.precision=fp16"],
+     "trainer.precision='fp16' (on the command line): must be one of 64, 32, 16, 'transformer-engine', "
+     "'transformer-engine-float16', '16-true', '16-mixed', 'bf16-true', 'bf16-mixed', '32-true', '64-true', '64', "
+     "'32', '16', 'bf16' or null, did you mean 16-mixed?"),
+    (["trainer.accelerator=gpuu"],
+     "trainer.accelerator=gpuu (on the command line): Lightning knows none of that name, did you mean gpu?"),
+    (["+trainer.strategy=dpp"],
+     "trainer.strategy=dpp (on the command line): Lightning knows none of that name, did you mean ddp?"),
+    (["+optimizer._traget_=a"],
+     "optimizer._traget_ (on the command line): torch.optim.Adam has no such argument, did you mean _target_? (there "
+     "are: params, lr, betas, eps, weight_decay, amsgrad, foreach, maximize, capturable, differentiable, fused, "
+     "decoupled_weight_decay)"),
+    (["+callbacks.mine._traget_=a"],
+     "callbacks.mine._traget_ (on the command line): is no key of Hydra's, did you mean _target_?"),
+    (["guard=no"], "guard='no' (on the command line): must be one of 'on', 'off' or bool, did you mean off?"),
     (["name=null"], "name=null (on the command line): must be str or int"),
     (["model._target_=lab.data.XORDataModule"],
      "model._target_=lab.data.XORDataModule (on the command line): is no LightningModule"),
@@ -195,3 +210,36 @@ def test_a_run_that_goes_on_is_held_against_them_too(xor_run: tuple[Path, object
         f"error: model.hidden_features='many' ({run}/config.yaml:{line}): must be int; "
         "optimizer.lr='x' (on the command line): must be float\n"
     )
+
+
+@pytest.mark.usefixtures("configs")
+def test_a_package_that_is_not_there_is_told_and_not_what_it_should_have_held() -> None:
+    config = compose("train", overrides=["targets=[labb]", "paths.run_dir=here"])
+    said = [str(problem) for problem in problems(config, Origin(["targets=[labb]"], [CONFIGS]))]
+    assert said == ["targets (on the command line): there is no package labb, did you mean lab?"]
+
+
+@pytest.mark.usefixtures("configs")
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("optimizer._target_=SGD", "torch.optim.SGD"),
+        ("optimizer._target_=Muon", "torch.optim.Muon"),
+        ("scheduler._target_=StepLR", "torch.optim.lr_scheduler.StepLR"),
+        ("model._target_=SimpleNet", "lab.models.SimpleNet"),
+        ("model._target_=src.lab.models.SimpleNet", "lab.models.SimpleNet"),
+        ("+callbacks.x._target_=EarlyStopping", "lightning.pytorch.callbacks.EarlyStopping"),
+        ("+callbacks.x._target_=pytorch_lightning.callbacks.Timer", "lightning.pytorch.callbacks.Timer"),
+        ("+callbacks.x._target_=pl.callbacks.Timer", "lightning.pytorch.callbacks.Timer"),
+        ("model._target_=lob.models.SimpleNet", "lab.models.SimpleNet"),
+    ],
+)
+def test_a_class_is_found_where_it_is_meant_to_be(word: str, meant: str) -> None:
+    words = ["scheduler=step", word.replace("+", "++")]
+    config = compose("train", overrides=[*words, "paths.run_dir=here"])
+    key, name = word.lstrip("+").split("=")
+    said = [str(problem) for problem in problems(config, Origin(words, [CONFIGS])) if problem.key == key]
+    assert [line.partition("; ")[0] for line in said] == [
+        f"{key}={name} (on the command line): {name} is in none of the packages that are allowed, did you mean "
+        f"{meant}? (leyden, lightning, torch, torchmetrics, torchvision, lab)"
+    ]

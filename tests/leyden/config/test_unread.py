@@ -127,3 +127,32 @@ def test_a_training_ends_before_it_begins(tmp_path: Path) -> None:
         "max_epoch=5 (on the command line): nothing reads it, did you mean trainer.max_epochs?\n"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interpolation_that_is_not_closed_ends_with_its_line() -> None:
+    assert referred_to("steps: ${trainer.max_steps\nmonitor:\n  metric: val/loss\n") == {"trainer.max_steps"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "experiment: experiment/mine.yaml is empty"),
+        (
+            "seed: 3\n",
+            "experiment (experiment/mine.yaml:1): nothing reads it: the first line of experiment/mine.yaml must be "
+            "`# @package _global_`",
+        ),
+    ],
+)
+def test_an_experiment_that_changes_nothing(text: str, said: str, configs: Path) -> None:
+    (configs / "experiment" / "mine.yaml").write_text(text)
+    assert found(configs, "experiment=mine") == [said]
+
+
+def test_a_variable_is_no_number(configs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUM", "3")
+    (configs / "experiment" / "mine.yaml").write_text("# @package _global_\nseed: ${oc.env:NUM}\n")
+    assert found(configs, "experiment=mine") == [
+        "seed='3' (experiment/mine.yaml:2): must be int; a variable is a text, and read as a number by "
+        "${oc.decode:${oc.env:NUM}}"
+    ]

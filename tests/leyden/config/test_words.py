@@ -56,6 +56,27 @@ ANSWERS = {
         f"{NEW.format('model.hidden_sizes')}",
         "model=mlp_regressor 'model.hidden_sizes=[3]'",
     ),
+    "experiment=xor model.widths=[32,64": (
+        "model.widths=[32,64: ] is missing at its end",
+        "",
+    ),
+    "experiment=xor model.widths=[32,64]": (
+        f"model.widths: no such group or key; there is one with model=cifar_cnn {NEW.format('model.widths')}",
+        "",
+    ),
+    "experiment=xor model.hiden=3": (
+        "model.hiden: no such group or key, did you mean model.hidden_features or model.hidden_activation? "
+        f"{NEW.format('model.hiden')}",
+        "",
+    ),
+    "name=my run seed=1": ("name=my run: the shell splits it at its spaces", "'name=my run' seed=1"),
+    "trainer.max_epochs=None": ("trainer.max_epochs=None: must be a number or null", "trainer.max_epochs=null"),
+    "trainer.max_epochs=~": ("trainer.max_epochs=~: must be a number or null", "trainer.max_epochs=null"),
+    "trainer.max_epochs=True": ("trainer.max_epochs=True: must be a number or null", ""),
+    "seed=None": ("seed=None: must be a number", ""),
+    "trainer.max_epochs=1k": ("trainer.max_epochs=1k: must be a number", "trainer.max_epochs=1000"),
+    "trainer.max_epochs=1.5M": ("trainer.max_epochs=1.5M: must be a number", "trainer.max_epochs=1500000"),
+    "trainer.max_epochs=1h": ("trainer.max_epochs=1h: must be a number", ""),
     "hydra.sweep.dirr=x": (
         "hydra.sweep.dirr: Hydra reads no such key, did you mean hydra.sweep.dir?",
         "hydra.sweep.dir=x",

@@ -228,6 +228,12 @@ def test_a_sweep_into_a_folder_that_is_taken_leaves_it_alone(tmp_path: Path) -> 
     assert jobs == ["a sweep-2/0", "a sweep-2/1", "a sweep/0", "a sweep/1"]
 
 
+def test_a_run_that_goes_on_takes_no_experiment(xor_40: Path) -> None:
+    assert called("train", f"resume={xor_40}", "experiment=xor").stderr == (
+        f"error: experiment=xor: {os.path.relpath(xor_40)} has its config already: leave experiment out\n"
+    )
+
+
 def test_runs_are_listed_filtered_and_sorted(xor_40: Path, sine_run: Path) -> None:
     listed = called("runs", str(xor_40), str(sine_run)).stdout
     assert [name for name in ("whole", "sine", "finished", "val/loss", "2 runs") if name not in listed] == []
@@ -235,6 +241,9 @@ def test_runs_are_listed_filtered_and_sorted(xor_40: Path, sine_run: Path) -> No
     assert called("runs", str(xor_40), str(sine_run), "experiment=sine").stdout.endswith("1 runs\n")
     assert str(xor_40) in listed
     assert called("runs", str(xor_40), "seed=5").stderr.endswith("no run is there that fits\n")
+    assert called("runs", str(xor_40), "model.hiden_features=8").stderr.endswith(
+        "no run is there that fits; none has a key model.hiden_features, did you mean model.hidden_features?\n"
+    )
 
 
 def test_runs_are_listed_by_status_which_its_help_names(xor_40: Path) -> None:

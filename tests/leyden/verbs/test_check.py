@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import EXPERIMENTS, PROJECT, command, leyden
+from conftest import EXPERIMENTS, PROJECT, called, command, leyden
 
 NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
 EXTRAS = [find_spec(package) is not None for package in ("mlflow", "wandb")]
@@ -93,6 +93,14 @@ def test_a_fault_is_told_and_ends_with_status_1(text: str, said: str, project: P
     assert sorted(path.name for path in project.iterdir()) == ["configs"]
 
 
+def test_a_file_that_cannot_be_read_is_told_with_its_line(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mistake(project, "bad", "trainer:\n\tmax_epochs: 5\n")
+    monkeypatch.chdir(project)
+    completed = called("check", "experiment=bad")
+    assert (completed.returncode, completed.stderr) == (1, "error: 1 of 1 would not train\n")
+    assert completed.stdout.endswith("\nfault: bad: configs/experiment/bad.yaml:4: a tab where YAML wants spaces\n")
+
+
 def test_data_that_does_not_fit_is_told(project: Path) -> None:
     (project / "configs" / "experiment" / "bad.yaml").write_text(
         "# @package _global_\ndefaults:\n  - override /data: noisy_sine\n"
@@ -106,6 +114,10 @@ def test_data_that_does_not_fit_is_told(project: Path) -> None:
 
 def test_an_experiment_that_is_not_there() -> None:
     assert leyden("check", "experiment=xorr").stderr == "error: experiment=xorr: no such option, did you mean xor?\n"
+
+
+def test_steps_are_counted_from_0() -> None:
+    assert called("check", "steps=-1").stderr == "error: steps=-1: must be 0 or more\n"
 
 
 def test_hooks_need_no_network_and_look_where_something_can_break() -> None:
