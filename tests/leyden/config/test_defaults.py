@@ -89,5 +89,5 @@ def test_a_wrong_line_of_the_first_page(configs: Path) -> None:
 
 def test_what_an_experiment_sets_of_a_group_that_is_left_out(configs: Path) -> None:
     said = str(all_wrong(["experiment=xor", "~optimizer"], configs))
-    assert said == "~optimizer: configs/experiment/xor.yaml:12 sets optimizer.lr all the same, of no class then"
+    assert said == "~optimizer: configs/experiment/xor.yaml:13 sets optimizer.lr all the same, of no class then"
     assert all_wrong(["~optimizer"], configs) is None
