@@ -190,7 +190,9 @@ def flattened(parts: Sequence[ResultDefault], config: DictConfig, primary: DictC
         value = node._value()
         if (value is None and (key in groups or key not in READ)) or node._is_interpolation() or node._is_missing():
             continue
-        return f"{_setter(key, parts, repo)}: {key}={'null' if value is None else value}: {_unflattened(key, str(value), groups, primary, repo)}"
+        shown_value = "null" if value is None else str(value)
+        what = _unflattened(key, shown_value, groups, primary, repo)
+        return f"{_setter(key, parts, repo)}: {key}={shown_value}: {what}"
     return ""
 
 
