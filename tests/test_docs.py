@@ -43,7 +43,10 @@ NOT_RUN = [
     (r"trainer=ddp_cpu", "composed", "two processes: tests/leyden/verbs/test_train.py"),
 ]
 # What blocks that show an output alone begin with, and which test says so.
-SHOWN = {"Traceback": "tests/leyden/test_faults.py"}
+SHOWN = {
+    "Traceback": "tests/leyden/test_faults.py",
+    "error: configs/experiment/mine.yaml:4": "tests/leyden/config/test_defaults.py",
+}
 
 
 @dataclass(frozen=True)

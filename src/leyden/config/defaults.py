@@ -13,10 +13,13 @@ from omegaconf import DictConfig, ListConfig, Node
 from omegaconf.errors import OmegaConfBaseException
 
 from leyden.config.explain import one_line
+from leyden.config.keys import BY_THE_ENGINE
 from leyden.config.kinds import node_at
 from leyden.config.overrides import groups_in, names_in
 from leyden.config.pages import BOM, HEADER, file_of, folder_of, place, shown, text_of
 from leyden.nearest import nearest, or_such
+
+READ = {key.partition(".")[0] for key in BY_THE_ENGINE if "." in key}  # mappings that there must be
 
 
 def circle(repo: CachingConfigRepository) -> str | None:
@@ -182,12 +185,14 @@ def flattened(parts: Sequence[ResultDefault], config: DictConfig, primary: DictC
     mappings = [str(key) for key in primary if isinstance(primary._get_node(key), DictConfig)]
     for key in (*groups, *mappings):
         node = config._get_node(key)
-        if not isinstance(node, Node) or isinstance(node, DictConfig | ListConfig):
+        if not isinstance(node, Node) or (isinstance(node, DictConfig | ListConfig) and not node._is_none()):
             continue
         value = node._value()
-        if value is None or node._is_interpolation() or node._is_missing():
+        if (value is None and (key in groups or key not in READ)) or node._is_interpolation() or node._is_missing():
             continue
-        return f"{_setter(key, parts, repo)}: {key}={value}: {_unflattened(key, str(value), groups, primary, repo)}"
+        shown_value = "null" if value is None else str(value)
+        what = _unflattened(key, shown_value, groups, primary, repo)
+        return f"{_setter(key, parts, repo)}: {key}={shown_value}: {what}"
     return ""
 
 

@@ -57,6 +57,7 @@ ANSWERS = {
     G + "monitor: val/accuracy\n": (
         "2: monitor=val/accuracy: must be one of its keys: monitor.metric, monitor.mode"
     ),
+    G + "monitor:\n": "2: monitor=null: must be one of its keys: monitor.metric, monitor.mode",
     G + "trainer: cpu\n": "2: trainer=cpu: an option is chosen in the defaults list: `override /trainer: cpu`",
     G + "trainer: 3\n": "2: trainer=3: must be keys and values, such as {a: 1}",
     G + "trainer:\n  max_epochs:1\n": "3: trainer=max_epochs:1: YAML wants a space after a colon",
