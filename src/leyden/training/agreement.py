@@ -4,11 +4,8 @@ Only what is known for certain is said. A model with steps of its own, data that
 made late are taken for right.
 """
 
-import ast
 import copy
-import inspect
 import re
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,7 +14,7 @@ import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from torch import Tensor, nn
 
-from leyden.nearest import did_you_mean
+from leyden.training.logged import logged_by, no_such_metric
 from leyden.training.supervised import SupervisedModule
 from leyden.training.tensor_data import TensorDataModule
 
@@ -74,32 +71,13 @@ def unlogged(model: LightningModule, callbacks: Sequence[Callback], metric: str)
         return None
     logged = {f"{stage}/{name}" for stage in ("train", "val") for name in ("loss", *model.val_metrics.metrics)}
     for each in type(model).__mro__[: type(model).__mro__.index(SupervisedModule)]:
-        names = _logged_by(each)
+        names = logged_by(each)
         if names is None:
             return None
         logged |= {name for name in names if not name.startswith("test/")}
     if metric in logged:
         return None
-    hint = did_you_mean(metric, sorted(logged))
-    return f"{type(model).__name__} logs no such metric in training{hint} (there are: {', '.join(sorted(logged))})"
-
-
-def _logged_by(kind: type) -> set[str] | None:
-    """The names that a class gives to `self.log`; None where they cannot be read off its source."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
-    except (OSError, TypeError, SyntaxError):
-        return None
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and node.attr == "log_dict":
-            return None
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "log":
-            first = node.args[0] if node.args else None
-            if not (isinstance(first, ast.Constant) and isinstance(first.value, str)):
-                return None
-            names.add(first.value)
-    return names
+    return no_such_metric(model, metric, logged, " in training")
 
 
 def _more_classes(model: SupervisedModule, data: TensorDataModule, predictions: Any) -> str | None:

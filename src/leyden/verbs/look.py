@@ -21,7 +21,7 @@ from leyden.config.signatures import problems, refuse
 from leyden.errors import UserError
 from leyden.training import SupervisedModule, TensorDataModule
 from leyden.training.agreement import disagreements, watched_in_vain
-from leyden.training.callbacks import Progress
+from leyden.training.callbacks import Progress, Watched
 from leyden.training.schedulers import is_told_steps, refuse_more_steps
 from leyden.verbs import quiet  # noqa: F401
 from leyden.verbs.findings import FAULT, NONE, OK, SKIPPED, UNFIT, Finding
@@ -146,8 +146,9 @@ class Look:
         once = {"fast_dev_run": self.steps} if self.steps and group in STEPPED and not self.absent else {}
         with built_loggers(config) as loggers:
             shown = {"logger": loggers or False, "default_root_dir": str(self.folder), "enable_progress_bar": False}
+            watched = Watched(config.monitor.metric)
             silent = [callback for callback in callbacks if not isinstance(callback, Progress)]
-            trainer = build_trainer(config, callbacks=[*silent, *guards(config, model)], **shown, **once)
+            trainer = build_trainer(config, callbacks=[*silent, *guards(config, model), watched], **shown, **once)
             if isinstance(model, SupervisedModule):
                 _make_optimizer(model, None if once or self.absent else _steps(trainer, self.data))
             if once and trainer.world_size == 1:

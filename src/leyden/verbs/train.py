@@ -33,7 +33,7 @@ from leyden.runs.record import Record, answer, in_sweep, say_interrupted
 from leyden.signals import Stop, deaf, stop, told_to_stop
 from leyden.sweeps.trial import pruner_of
 from leyden.training.agreement import watched_in_vain
-from leyden.training.callbacks import Best, BestCheckpoint, Guard, NonFiniteError, Prune
+from leyden.training.callbacks import Best, BestCheckpoint, Guard, NonFiniteError, Prune, Watched
 from leyden.training.checkpoint_io import load_checkpoint
 from leyden.training.loggers import TensorBoardLogger
 from leyden.training.memory import keep_freed_memory
@@ -102,11 +102,12 @@ def _train(config: DictConfig, composed: DictConfig, record: Record, resumed: Re
         callbacks, best = build_callbacks(config, model, data)
         if not in_sweep() and (said := watched_in_vain(model, callbacks, config.monitor.metric)):
             raise UserError("; ".join(said))  # a sweep asks after its first job
+        watching = [] if in_sweep() else [Watched(config.monitor.metric)]
         pruning = [Prune(config.monitor.metric, report)] if (report := pruner_of(run)) else []
         follow = Run(config, record, resumed)
         trainer = build_trainer(
             config,
-            callbacks=[*callbacks, *guards(config, model), *pruning, follow],
+            callbacks=[*callbacks, *guards(config, model), *watching, *pruning, follow],
             logger=loggers or False,
             default_root_dir=str(run.path),
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from conftest import PROJECT, Completed, command, only_folder, train
+from conftest import PROJECT, Completed, called, command, only_folder, train
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 
@@ -209,6 +209,23 @@ def test_plain_lightning_classes_train_as_well(tmp_path: Path) -> None:
     assert found["status"] == "finished"
     assert found["metrics"]["test/loss"] < 1e-3
     assert found["monitor"]["value"] == pytest.approx(found["metrics"]["test/loss"])
+
+
+PLAIN = (
+    *("model=simple_net", "model._target_=plain_lightning.PlainModel", "~model.hidden_features", "+model.features=2"),
+    *("~model.hidden_activation", "data._target_=plain_lightning.PlainData", "~data.seed", "targets=[plain_lightning]"),
+)
+
+
+def test_a_metric_that_a_plain_module_does_not_log_is_told_after_its_first_validation(tmp_path: Path) -> None:
+    completed = called("train", *PLAIN, "monitor.metric=val/los", "name=plain", f"paths.log_dir={tmp_path}")
+    assert (completed.returncode, completed.stderr) == (
+        1,
+        "error: monitor.metric=val/los: PlainModel logs no such metric, did you mean val/loss? "
+        "(there are: train/loss, val/loss)\n",
+    )
+    found = result(only_folder(tmp_path / "plain"))
+    assert (found["status"], found["epochs"]) == ("failed", 0)
 
 
 @pytest.mark.parametrize(("debug", "steps"), [("fast_dev_run", 1), ("overfit", 100), ("limit", 12), ("profiler", 4)])
