@@ -42,3 +42,15 @@ class PlainData(LightningDataModule):
         return DataLoader(TensorDataset(inputs, inputs @ torch.tensor([[2.0], [-1.0]])), self.batch_size)
 
     train_dataloader = val_dataloader = test_dataloader = _loader
+
+
+class Dropped(PlainData):
+    """A training that leaves out the last batch, where it is not a whole one."""
+
+    def train_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
+        return DataLoader(self._loader().dataset, self.batch_size, drop_last=True)
+
+
+class Unvalidated(PlainData):
+    def val_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
+        return DataLoader(TensorDataset(torch.empty(0, 2), torch.empty(0, 1)), self.batch_size)

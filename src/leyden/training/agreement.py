@@ -6,18 +6,28 @@ made late are taken for right.
 
 import copy
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, LightningDataModule, LightningModule
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from leyden.training.logged import logged_by, no_such_metric
 from leyden.training.supervised import SupervisedModule
 from leyden.training.tensor_data import TensorDataModule
 
+ELEMENTWISE = (
+    nn.MSELoss,
+    nn.L1Loss,
+    nn.SmoothL1Loss,
+    nn.HuberLoss,
+    nn.BCELoss,
+    nn.BCEWithLogitsLoss,
+    nn.PoissonNLLLoss,
+)
 OF_SHAPES = re.compile("shape|size|dimension|channel|target", re.IGNORECASE)
 OWN_STEPS = ("validation_step", "_predict_and_compare", "setup", "configure_model")
 OWN_BATCHES = ("on_before_batch_transfer", "on_after_batch_transfer")
@@ -28,6 +38,8 @@ def disagreements(model: LightningModule, data: LightningDataModule) -> list[str
 
     Takes no random number, and leaves the model as it was.
     """
+    if isinstance(data, TensorDataModule) and data.splits and not len(data.splits.train[0]):
+        return [f"data ({type(data).__name__}): there is no training batch (train has 0 samples)"]
     if not (isinstance(model, SupervisedModule) and isinstance(data, TensorDataModule) and data.splits):
         return []
     if _has_own(model, SupervisedModule, OWN_STEPS) or _has_own(data, TensorDataModule, OWN_BATCHES):
@@ -41,7 +53,8 @@ def disagreements(model: LightningModule, data: LightningDataModule) -> list[str
     with _looking(model):
         try:
             predictions = model.forward(inputs)
-            if said := _more_classes(model, data, predictions):
+            said = _more_classes(model, data, predictions) or _broadcast(model, predictions, targets)
+            if said:
                 return [f"{names}: {said}"]
             model.loss(predictions, targets)
         except (RuntimeError, ValueError, IndexError) as error:
@@ -49,7 +62,7 @@ def disagreements(model: LightningModule, data: LightningDataModule) -> list[str
                 return []  # a layer that is made for GPUs alone, say: its training will tell
             given = f"inputs {_shape(inputs)}"
             if isinstance(predictions, Tensor):
-                given = f"predictions {_shape(predictions)} beside targets {_shape(targets)}"
+                given = _beside(predictions, targets)
             return [f"{names}: {given} ({str(error).splitlines()[0]})"]
     said = _one_sample_for_batch_norm(model, data, inputs)
     return [said] if said else []
@@ -78,6 +91,30 @@ def unlogged(model: LightningModule, callbacks: Sequence[Callback], metric: str)
     if metric in logged:
         return None
     return no_such_metric(model, metric, logged, " in training")
+
+
+def without_batches(trainer: Trainer) -> list[str]:
+    """What to say of a training that has taken no step, as its loader has no batch."""
+    if trainer.num_training_batches != 0 or trainer.limit_train_batches == 0:
+        return []
+    loader, why = trainer.train_dataloader, "its train_dataloader has none"
+    if isinstance(loader, DataLoader) and loader.drop_last and isinstance(loader.dataset, Sized):
+        why = f"{len(loader.dataset)} samples, batch_size={loader.batch_size}, drop_last=True"
+    return [f"data ({type(trainer.datamodule).__name__}): there is no training batch ({why})"]  # type: ignore[attr-defined]
+
+
+def _broadcast(model: SupervisedModule, predictions: Any, targets: Tensor) -> str | None:
+    """What a loss of torch's takes without a word, and which is never meant."""
+    if not isinstance(predictions, Tensor):
+        return None
+    loss = type(model.loss).__name__
+    if type(model.loss) in ELEMENTWISE and predictions.shape != targets.shape:
+        return f"{_beside(predictions, targets)}: {loss} compares one with one, and they would be broadcast"
+    if type(model.loss) is nn.CrossEntropyLoss and predictions.ndim > 1 and predictions.shape[1] == 1:
+        return (
+            f"{_beside(predictions, targets)}: {loss} of one class is 0 whatever is predicted; BCEWithLogitsLoss is not"
+        )
+    return None
 
 
 def _more_classes(model: SupervisedModule, data: TensorDataModule, predictions: Any) -> str | None:
@@ -124,6 +161,10 @@ def _looking(model: nn.Module) -> Iterator[None]:
 
 def _has_own(of: object, base: type, names: Iterable[str]) -> bool:
     return any(getattr(type(of), name) is not getattr(base, name) for name in names)
+
+
+def _beside(predictions: Tensor, targets: Tensor) -> str:
+    return f"predictions {_shape(predictions)} beside targets {_shape(targets)}"
 
 
 def _shape(tensor: Tensor) -> str:

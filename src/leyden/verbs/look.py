@@ -20,7 +20,7 @@ from leyden.config.origin import Origin
 from leyden.config.signatures import problems, refuse
 from leyden.errors import UserError
 from leyden.training import SupervisedModule, TensorDataModule
-from leyden.training.agreement import disagreements, watched_in_vain
+from leyden.training.agreement import disagreements, watched_in_vain, without_batches
 from leyden.training.callbacks import Progress, Watched
 from leyden.training.schedulers import is_told_steps, refuse_more_steps
 from leyden.verbs import quiet  # noqa: F401
@@ -156,6 +156,8 @@ class Look:
                     self.data.batch_size = min(SMALL, self.data.batch_size)
                     self.data.eval_batch_size = SMALL
                 trainer.fit(model, datamodule=self.data)
+                if said := without_batches(trainer):
+                    raise UserError("; ".join(said))
         if self.absent:
             raise self.absent
 

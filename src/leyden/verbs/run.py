@@ -104,6 +104,8 @@ class Run(Callback):
         log.info(f"{self.config.name}: training {said} on {where}{going_on}, in {self.folder}")
         if not trainer.fast_dev_run and (trainer.check_val_every_n_epoch or 1) > (trainer.max_epochs or 1) > 0:  # type: ignore[attr-defined]
             log.info("no validation: trainer.check_val_every_n_epoch is more than trainer.max_epochs")
+        elif trainer.limit_val_batches != 0 and trainer.num_val_batches and not sum(trainer.num_val_batches):
+            log.info("no validation: val has no batch")
 
     def _compared(self, model: LightningModule) -> dict[str, Any]:
         """What one compares this run by: of a job of a sweep what varies, and nothing else."""

@@ -32,7 +32,7 @@ from leyden.runs.processes import is_first_process
 from leyden.runs.record import Record, answer, in_sweep, say_interrupted
 from leyden.signals import Stop, deaf, stop, told_to_stop
 from leyden.sweeps.trial import pruner_of
-from leyden.training.agreement import watched_in_vain
+from leyden.training.agreement import watched_in_vain, without_batches
 from leyden.training.callbacks import Best, BestCheckpoint, Guard, NonFiniteError, Prune, Watched
 from leyden.training.checkpoint_io import load_checkpoint
 from leyden.training.loggers import TensorBoardLogger
@@ -122,6 +122,8 @@ def _train(config: DictConfig, composed: DictConfig, record: Record, resumed: Re
             record.training_begins(trainer, best)
             with joined_by_children(trainer, run, checkpoint):
                 trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+                if said := without_batches(trainer):
+                    raise UserError("; ".join(said))
                 record.training_ends()
                 follow.continue_curves(trainer)  # also where all that is left to do is the test
                 follow.begin()

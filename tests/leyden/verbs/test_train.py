@@ -228,6 +228,22 @@ def test_a_metric_that_a_plain_module_does_not_log_is_told_after_its_first_valid
     assert (found["status"], found["epochs"]) == ("failed", 0)
 
 
+def test_data_without_a_batch_is_no_training(tmp_path: Path) -> None:
+    said = "error: data (Dropped): there is no training batch (32 samples, batch_size=64, drop_last=True)\n"
+    words = *PLAIN, "data._target_=plain_lightning.Dropped", "data.batch_size=64", f"paths.log_dir={tmp_path}"
+    completed = called("train", *words)
+    assert (completed.returncode, completed.stderr) == (1, said)
+    assert list(tmp_path.rglob("*.json")) == []
+
+
+def test_a_validation_without_a_batch_is_said(tmp_path: Path) -> None:
+    words = *PLAIN, "data._target_=plain_lightning.Unvalidated", "trainer.max_epochs=1", f"paths.log_dir={tmp_path}"
+    completed = called("train", *words)
+    assert completed.returncode == 0
+    (log,) = tmp_path.rglob("train.log")
+    assert log.read_text().splitlines()[1].endswith("no validation: val has no batch")
+
+
 @pytest.mark.parametrize(("debug", "steps"), [("fast_dev_run", 1), ("overfit", 100), ("limit", 12), ("profiler", 4)])
 def test_debug_runs_are_short(debug: str, steps: int, tmp_path: Path) -> None:
     completed = train("experiment=xor", f"debug={debug}", f"paths.log_dir={tmp_path}")
