@@ -3,7 +3,7 @@
 import torch
 from lightning.pytorch import LightningDataModule, LightningModule
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 
 class PlainModel(LightningModule):
@@ -54,3 +54,18 @@ class Dropped(PlainData):
 class Unvalidated(PlainData):
     def val_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
         return DataLoader(TensorDataset(torch.empty(0, 2), torch.empty(0, 1)), self.batch_size)
+
+
+class Unreadable(PlainData):
+    """Read by another process, which cannot."""
+
+    def train_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
+        return DataLoader(Images(), self.batch_size, num_workers=1)
+
+
+class Images(Dataset[tuple[Tensor, ...]]):
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+        raise ValueError(f"image {index} cannot be read")
