@@ -77,20 +77,36 @@ def watched_in_vain(model: LightningModule, callbacks: Sequence[Callback], metri
     return [f"{who}={name}: {said[name]}" for name, who in watched.items() if said[name]]
 
 
+def expected_in_vain(model: LightningModule, callbacks: Sequence[Callback], expected: Iterable[str]) -> list[str]:
+    """What to say of `expected` answers of metrics that nobody logs, in training or in the test."""
+    names = _logged(model, callbacks) if expected else None
+    if names is None:
+        return []
+    unknown = [name for name in expected if name not in names]
+    return [f"expected.{name}: {no_such_metric(model, name, names)}" for name in unknown]
+
+
 def unlogged(model: LightningModule, callbacks: Sequence[Callback], metric: str) -> str | None:
     """What to say of a metric that nobody logs while the model trains; None where it is logged, or may be."""
+    if (names := _logged(model, callbacks)) is None:
+        return None
+    logged = {name for name in names if not name.startswith("test/")}
+    return None if metric in logged else no_such_metric(model, metric, logged, " in training")
+
+
+def _logged(model: LightningModule, callbacks: Sequence[Callback]) -> set[str] | None:
+    """Every metric that is logged; None where that is not known."""
     own = (type(callback).__module__.split(".")[0] for callback in callbacks)
     if not isinstance(model, SupervisedModule) or set(own) - {"leyden", "lightning"}:
         return None
-    logged = {f"{stage}/{name}" for stage in ("train", "val") for name in ("loss", *model.val_metrics.metrics)}
+    stages = {"train": model.train_metrics, "val": model.val_metrics, "test": model.test_metrics}
+    logged = {f"{stage}/{name}" for stage, each in stages.items() for name in ("loss", *each.metrics)}
     for each in type(model).__mro__[: type(model).__mro__.index(SupervisedModule)]:
         names = logged_by(each)
         if names is None:
             return None
-        logged |= {name for name in names if not name.startswith("test/")}
-    if metric in logged:
-        return None
-    return no_such_metric(model, metric, logged, " in training")
+        logged |= names
+    return logged
 
 
 def without_batches(trainer: Trainer) -> list[str]:

@@ -34,7 +34,8 @@ log = logging.getLogger(__name__)
 class Resumed:
     """A run that goes on, by a command of `words`: from `checkpoint`, or from its start where it had none.
 
-    `result` is what it had come to, `provenance` what it is made of now. `begun` is called when nothing can be wrong
+    `result` is what it had come to, `provenance` what it is made of now, `model_was` what of the model is not as it
+    was. `begun` is called when nothing can be wrong
     with its config any more.
     """
 
@@ -43,6 +44,7 @@ class Resumed:
     checkpoint: Path | None
     provenance: Mapping[str, Any]
     begun: Callable[[], None] = lambda: None
+    model_was: Sequence[str] = ()
 
 
 COMPARED = ("seed", "population", "model", "data", "optimizer", "scheduler", "trainer")

@@ -228,6 +228,13 @@ def test_a_metric_that_a_plain_module_does_not_log_is_told_after_its_first_valid
     assert (found["status"], found["epochs"]) == ("failed", 0)
 
 
+def test_what_lightning_refuses_before_the_first_step_is_told_in_one_line(tmp_path: Path) -> None:
+    completed = called("train", "experiment=xor", "+trainer.val_check_interval=100", f"paths.log_dir={tmp_path}")
+    assert completed.returncode == 1
+    assert completed.stderr.startswith("error: `val_check_interval` (100) must be less than or equal to the number of")
+    assert completed.stderr.count("\n") == 1
+
+
 def test_data_without_a_batch_is_no_training(tmp_path: Path) -> None:
     said = "error: data (Dropped): there is no training batch (32 samples, batch_size=64, drop_last=True)\n"
     words = *PLAIN, "data._target_=plain_lightning.Dropped", "data.batch_size=64", f"paths.log_dir={tmp_path}"
