@@ -22,16 +22,17 @@ class Watched(Checkpoint):  # which makes it one of those that see what the mode
     def __init__(self, monitor: str) -> None:
         self.monitor = monitor
         self._validated = False
-        self._later: bool | None = None  # whether it may still come, once that was looked at
+        self._later: bool | None = None  # whether it may still come; None: not looked at yet
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._validated |= not trainer.sanity_checking
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not self._validated or self._later is not None or self.monitor in trainer.callback_metrics:
+        if not self._validated or self._later is not None:
             return
-        self._later = could_log(pl_module, trainer.callbacks, self.monitor)  # type: ignore[attr-defined]
-        if not self._later:
+        there = self.monitor in trainer.callback_metrics
+        self._later = not there and could_log(pl_module, trainer.callbacks, self.monitor)  # type: ignore[attr-defined]
+        if not there and not self._later:
             raise UserError(self._said(trainer, pl_module))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
