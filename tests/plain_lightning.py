@@ -3,7 +3,7 @@
 import torch
 from lightning.pytorch import LightningDataModule, LightningModule
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 
 class PlainModel(LightningModule):
@@ -42,3 +42,30 @@ class PlainData(LightningDataModule):
         return DataLoader(TensorDataset(inputs, inputs @ torch.tensor([[2.0], [-1.0]])), self.batch_size)
 
     train_dataloader = val_dataloader = test_dataloader = _loader
+
+
+class Dropped(PlainData):
+    """A training that leaves out the last batch, where it is not a whole one."""
+
+    def train_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
+        return DataLoader(self._loader().dataset, self.batch_size, drop_last=True)
+
+
+class Unvalidated(PlainData):
+    def val_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
+        return DataLoader(TensorDataset(torch.empty(0, 2), torch.empty(0, 1)), self.batch_size)
+
+
+class Unreadable(PlainData):
+    """Read by another process, which cannot."""
+
+    def train_dataloader(self) -> DataLoader[tuple[Tensor, ...]]:
+        return DataLoader(Images(), self.batch_size, num_workers=1)
+
+
+class Images(Dataset[tuple[Tensor, ...]]):
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+        raise ValueError(f"image {index} cannot be read")

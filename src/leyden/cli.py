@@ -101,6 +101,10 @@ def _train_or_go_on(words: Sequence[str], given: Mapping[str, str], project: Pat
         if verb in given:
             if any(word in MULTIRUN for word in words):
                 raise UserError(f"{verb}= goes on with one run: leave -m out (sweep.resume=SWEEP goes on with a sweep)")
+            if "rerun" in given:
+                raise UserError(
+                    f"{verb}= goes on with a run, rerun= runs it again in a new folder: leave one of them out"
+                )
             others = [word for word in words if not word.startswith(f"{verb}=")]
             getattr(importlib.import_module("leyden.verbs.resume"), verb)(given[verb], others)
             return

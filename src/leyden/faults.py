@@ -4,6 +4,7 @@ import re
 import sys
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -13,6 +14,8 @@ FOLDED = {"hydra", "leyden", "lightning", "omegaconf", "torch", "torchmetrics", 
 def folded(error: BaseException) -> str:
     """The traceback with the frames of the user's own code alone; all of it where there is none, for then it is a fault
     of ours."""
+    if told := _told_by_worker(error):
+        return told
     chain = list(_chain(error))
     frames = [list(_links(each.__traceback__)) for each in chain]
     own = [[link for link in links if not _is_folded(link)] for links in frames]
@@ -23,6 +26,41 @@ def folded(error: BaseException) -> str:
         each.__traceback__ = _joined(links)
     said = f"(without {left_out} frames of the engine and its libraries: full_traceback=true shows them)"
     return "".join([*traceback.format_exception(error), f"{said}\n"])
+
+
+def own_place(error: BaseException) -> str | None:
+    """The last line of the user's own code that an error came through, as `src/lab/models/simple_net.py:12`."""
+    own = [link for link in _links(error.__traceback__) if not _is_folded(link)]
+    if not own:
+        return None
+    file = Path(own[-1].tb_frame.f_code.co_filename)
+    shown = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
+    return f"{shown}:{own[-1].tb_lineno}"
+
+
+def raised_in(error: BaseException) -> str:
+    """The module that raised it; empty where that is not known."""
+    *_, last = [None, *_links(error.__traceback__)]
+    return "" if last is None else str(last.tb_frame.f_globals.get("__name__"))
+
+
+def _told_by_worker(error: BaseException) -> str | None:
+    """What a process that loads data has raised: torch puts the traceback of it into the message."""
+    text = re.match(
+        r"Caught \w+ in (DataLoader worker process \d+)\.\nOriginal (Traceback.*?\n)(.*)", str(error), re.DOTALL
+    )
+    if text is None:
+        return None
+    where, head, rest = text.groups()
+    *frames, last = re.split(r"^(?=  File |\S)", rest, flags=re.MULTILINE)[1:]
+    while frames and not frames[-1].startswith("  File "):
+        last = frames.pop() + last
+    others = "|".join(re.escape(str(Path(file).parent)) for file in (__file__, traceback.__file__))
+    own = [frame for frame in frames if not re.match(f'  File "({others}|.*site-packages)', frame)]
+    if not own:
+        return None
+    said = f"(in {where}; without all other frames: full_traceback=true shows them)"
+    return "".join([head, *own, last.rstrip("\n"), f"\n{said}\n"])
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -112,8 +112,9 @@ def _score(name: str, candidate: str) -> float | None:
     found = [edits(last, wanted, _limit(last)) + edits(where, meant, _limit(where))]
     if name.count(".") != candidate.count("."):
         found.append(edits(name, candidate, 2) if len(name) > 4 and not name.startswith(f"{candidate}.") else INFINITE)
-    if name.lower().translate(SPELLING) == candidate.lower().translate(SPELLING):
-        found.append(0.5)
+    plain, wanted_plain = (each.lower().translate(SPELLING) for each in (name, candidate))
+    if plain.replace("/", "") == wanted_plain.replace("/", ""):
+        found.append(0.5 if plain == wanted_plain else 0.6)  # val_loss for val/loss
     if SYNONYMS.get(last.lower()) == wanted:
         found.append(0.5 + elsewhere)
     if elsewhere and len(last) > 1:

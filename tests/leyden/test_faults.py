@@ -1,8 +1,9 @@
+import sys
 import traceback
 from pathlib import Path
 
 import pytest
-from conftest import train
+from conftest import PROJECT, called, train
 
 from leyden.errors import UserError
 from leyden.faults import asked_for, folded, is_out_of_memory
@@ -20,6 +21,15 @@ class Faulty(SimpleNet):
         if self.hparams.hidden_features == 3:
             torch.empty(10**15)
         return self(inputs.repeat(1, 2)).sum()
+
+class Detached(SimpleNet):
+    def __init__(self, hidden_features: int) -> None:
+        super().__init__(hidden_features or 4)
+        if not hidden_features:
+            0 + "path"
+
+    def forward(self, inputs):
+        return super().forward(inputs).detach()
 """
 
 
@@ -42,6 +52,37 @@ def test_of_what_raises_in_training_the_users_own_frames_are_shown(own_model: li
         "faulty.Faulty had a batch of lab.data.XORDataModule: [1, 2], [1, 1]",
     ]
     assert lines[-1].endswith("frames of the engine and its libraries: full_traceback=true shows them)")
+
+
+def test_of_what_a_worker_raises_the_users_own_frames_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT / "tests"), prepend=":")
+    data = ("data._target_=plain_lightning.Unreadable", "~data.seed", "targets=[lab,plain_lightning]")
+    completed = train("experiment=xor", *data, f"paths.log_dir={tmp_path}")
+    assert completed.returncode == 1
+    lines = completed.stderr.splitlines()
+    assert [line.split(", in ")[1] for line in lines if line.startswith("  File ")] == ["__getitem__"]
+    assert lines[-2:] == [
+        "ValueError: image 0 cannot be read",
+        "(in DataLoader worker process 0; without all other frames: full_traceback=true shows them)",
+    ]
+    assert len(lines) < 8
+
+
+@pytest.mark.parametrize(("features", "said"), [
+    (1, "faulty.Detached: no gradient leads from its loss to its parameters: are they all frozen, or is something on "
+     "the way detached, under torch.no_grad, or not torch's?"),
+    (0, "model (faulty.Detached, FOLDER/faulty.py:18): unsupported operand type(s) for +: 'int' and 'str'"),
+])  # fmt: skip
+def test_what_a_model_of_ones_own_does_is_told_in_one_line(
+    features: int, said: str, own_model: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "faulty", raising=False)
+    words = "model._target_=faulty.Detached", f"model.hidden_features={features}", "~model.hidden_activation"
+    completed = called("train", own_model[0], *own_model[2:], *words)
+    assert (completed.returncode, completed.stderr) == (1, f"error: {said}\n".replace("FOLDER", str(tmp_path)))
 
 
 def test_with_full_traceback_all_frames_are_shown(own_model: list[str]) -> None:

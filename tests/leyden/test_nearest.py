@@ -24,6 +24,7 @@ def test_names_are_proposed_best_first_and_only_where_they_are_near() -> None:
     assert nearest("nmae", keys) == ["name"]
     assert nearest("optimizer.beta", keys) == []
     assert nearest("learning_rate", keys) == ["optimizer.lr"]
+    assert nearest("val/loss", ["train_loss", "val_loss"]) == ["val_loss"]
 
 
 def test_the_nearest_name_is_proposed_and_none_where_none_is_near() -> None:

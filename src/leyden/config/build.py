@@ -25,6 +25,7 @@ from leyden.config.signatures import refuse
 from leyden.config.targets import check_targets
 from leyden.config.values import call_of_figure
 from leyden.errors import UserError
+from leyden.faults import own_place
 from leyden.runs.checkpoint import check_hyperparameters, init_weights
 from leyden.training import SupervisedModule
 from leyden.training.checkpoint_io import DurableCheckpointIO
@@ -34,6 +35,7 @@ from leyden.training.population import Population, PopulationData
 log = logging.getLogger(__name__)
 
 NOTHING = nullcontext()
+COUNTS = ("check_val_every_n_epoch", "accumulate_grad_batches")  # what Lightning divides by
 REFUSALS = (ValueError, TypeError, OSError, ImportError, MisconfigurationException)
 
 
@@ -170,6 +172,9 @@ def build_again(config: DictConfig, key: str) -> Any:
 def build_trainer(config: DictConfig, **arguments: Any) -> Trainer:
     """The trainer, with further arguments of our own. Raises UserError where the machine has not what it asks for."""
     refuse(absent_devices(config, Origin(())))
+    for name in COUNTS:
+        if (value := config.trainer.get(name)) is not None and value < 1:
+            raise UserError(f"trainer.{name}={value}: must be 1 or more")
     if os.environ.get("SLURM_NTASKS") == "1" and not TorchElasticEnvironment.detect():
         # Lightning takes any process of SLURM's for one of many; of one task, it has to start the others itself.
         arguments = {"plugins": LightningEnvironment()} | arguments
@@ -190,4 +195,6 @@ class NoProfiler(PassThroughProfiler):
 
 def _refused(config: DictConfig, key: str, cause: Exception, group: str = "") -> UserError:
     where = f"{group}.{key}" if group else key
-    return UserError(f"{where} ({config[key].get('_target_', 'no _target_')}): {cause}")
+    place = own_place(cause) if isinstance(cause, TypeError) else None  # not of what somebody wrote to be read
+    name = ", ".join(filter(None, (config[key].get("_target_", "no _target_"), place)))
+    return UserError(f"{where} ({name}): {cause}")

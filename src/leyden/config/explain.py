@@ -6,6 +6,14 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from leyden.errors import UserError
+from leyden.faults import own_place, raised_in
+
+# What raises there holds what it was given against the data and the metrics.
+OF_THE_TRAINER = (
+    "lightning.pytorch.loops.fit_loop",
+    "lightning.pytorch.trainer.",
+    "lightning.pytorch.callbacks.early_stopping",
+)
 
 
 def explain(error: BaseException) -> str | None:
@@ -20,6 +28,8 @@ def explain(error: BaseException) -> str | None:
     lightning = sys.modules.get("lightning.fabric.utilities.exceptions")  # what was not imported was not raised
     if lightning is not None and isinstance(error, lightning.MisconfigurationException):
         return one_line(str(error))
+    if isinstance(error, ValueError | RuntimeError) and raised_in(error).startswith(OF_THE_TRAINER):
+        return None if own_place(error) else one_line(str(error))
     return None
 
 

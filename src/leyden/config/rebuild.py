@@ -1,5 +1,6 @@
 """From a run folder back to the model and the data that it was trained with."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from leyden.config.app import use_paths_of
 from leyden.config.build import build_data, build_model
+from leyden.config.origin import Origin
+from leyden.config.signatures import problems, refuse
 from leyden.config.targets import trusted_packages, trusted_project
 from leyden.config.values import full_keys, value_of
 from leyden.config.words import checked_loader, checked_words
@@ -50,6 +53,7 @@ def rebuild(folder: str, checkpoint: str | None = None, overrides: Mapping[str, 
     config = changed(run, overrides) if overrides else run.config()
     if "targets" not in (overrides or {}):
         config.targets = trusted_packages()
+    refuse_unfit(run, config, overrides or {})
     torch.set_num_threads(config.threads or torch.get_num_threads())
     model = build_model(config)
     load_weights(model, content, file)
@@ -81,6 +85,12 @@ def changed(run: RunFolder, overrides: Mapping[str, str]) -> DictConfig:
     if "targets" not in overrides:
         config.targets = trusted_packages()
     return config
+
+
+def refuse_unfit(run: RunFolder, config: DictConfig, overrides: Mapping[str, str]) -> None:
+    """Raises UserError where what was set does not fit. What else the run has may not be needed here."""
+    found = problems(config, Origin.of_run(run, [f"{key}={text}" for key, text in overrides.items()]))
+    refuse([each for each in found if any(re.match(rf"{re.escape(key)}($|[.\[])", each.key) for key in overrides)])
 
 
 def project_of(run: RunFolder) -> Path:

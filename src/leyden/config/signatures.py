@@ -158,6 +158,12 @@ class _Check:
             value = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
             if value != MISSING and not fits(value, hint):
                 self.unfit(key, value, hint)
+            elif key == "expected" and isinstance(value, dict):
+                for name, (low, high) in value.items():
+                    if low > high:
+                        self.say(
+                            f"expected.{name}", f"the lowest comes first: [{high}, {low}]", f"={shown([low, high])}"
+                        )
 
     def allowed(self) -> None:
         """Checks that the packages are there; else all that is in those that were probably meant would be blamed."""

@@ -4,22 +4,29 @@ Only what is known for certain is said. A model with steps of its own, data that
 made late are taken for right.
 """
 
-import ast
 import copy
-import inspect
 import re
-import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from typing import Any
 
-from lightning.pytorch import Callback, LightningDataModule, LightningModule
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
-from leyden.nearest import did_you_mean
 from leyden.training.exact import looking
+from leyden.training.logged import logged_by, no_such_metric
 from leyden.training.supervised import SupervisedModule
 from leyden.training.tensor_data import TensorDataModule
 
+ELEMENTWISE = (
+    nn.MSELoss,
+    nn.L1Loss,
+    nn.SmoothL1Loss,
+    nn.HuberLoss,
+    nn.BCELoss,
+    nn.BCEWithLogitsLoss,
+    nn.PoissonNLLLoss,
+)
 OF_SHAPES = re.compile("shape|size|dimension|channel|target", re.IGNORECASE)
 OWN_STEPS = ("validation_step", "_predict_and_compare", "setup", "configure_model")
 OWN_BATCHES = ("on_before_batch_transfer", "on_after_batch_transfer")
@@ -30,6 +37,8 @@ def disagreements(model: LightningModule, data: LightningDataModule) -> list[str
 
     Takes no random number, and leaves the model as it was.
     """
+    if isinstance(data, TensorDataModule) and data.splits and not len(data.splits.train[0]):
+        return [f"data ({type(data).__name__}): there is no training batch (train has 0 samples)"]
     if not (isinstance(model, SupervisedModule) and isinstance(data, TensorDataModule) and data.splits):
         return []
     if _has_own(model, SupervisedModule, OWN_STEPS) or _has_own(data, TensorDataModule, OWN_BATCHES):
@@ -43,7 +52,8 @@ def disagreements(model: LightningModule, data: LightningDataModule) -> list[str
     with looking(model):
         try:
             predictions = model.forward(inputs)
-            if said := _more_classes(model, data, predictions):
+            said = _more_classes(model, data, predictions) or _broadcast(model, predictions, targets)
+            if said:
                 return [f"{names}: {said}"]
             model.loss(predictions, targets)
         except (RuntimeError, ValueError, IndexError) as error:
@@ -51,7 +61,7 @@ def disagreements(model: LightningModule, data: LightningDataModule) -> list[str
                 return []  # a layer that is made for GPUs alone, say: its training will tell
             given = f"inputs {_shape(inputs)}"
             if isinstance(predictions, Tensor):
-                given = f"predictions {_shape(predictions)} beside targets {_shape(targets)}"
+                given = _beside(predictions, targets)
             return [f"{names}: {given} ({str(error).splitlines()[0]})"]
     said = _one_sample_for_batch_norm(model, data, inputs)
     return [said] if said else []
@@ -66,39 +76,60 @@ def watched_in_vain(model: LightningModule, callbacks: Sequence[Callback], metri
     return [f"{who}={name}: {said[name]}" for name, who in watched.items() if said[name]]
 
 
+def expected_in_vain(model: LightningModule, callbacks: Sequence[Callback], expected: Iterable[str]) -> list[str]:
+    """What to say of `expected` answers of metrics that nobody logs, in training or in the test."""
+    names = _logged(model, callbacks) if expected else None
+    if names is None:
+        return []
+    unknown = [name for name in expected if name not in names]
+    return [f"expected.{name}: {no_such_metric(model, name, names)}" for name in unknown]
+
+
 def unlogged(model: LightningModule, callbacks: Sequence[Callback], metric: str) -> str | None:
     """What to say of a metric that nobody logs while the model trains; None where it is logged, or may be."""
+    if (names := _logged(model, callbacks)) is None:
+        return None
+    logged = {name for name in names if not name.startswith("test/")}
+    return None if metric in logged else no_such_metric(model, metric, logged, " in training")
+
+
+def _logged(model: LightningModule, callbacks: Sequence[Callback]) -> set[str] | None:
+    """Every metric that is logged; None where that is not known."""
     own = (type(callback).__module__.split(".")[0] for callback in callbacks)
     if not isinstance(model, SupervisedModule) or set(own) - {"leyden", "lightning"}:
         return None
-    logged = {f"{stage}/{name}" for stage in ("train", "val") for name in ("loss", *model.val_metrics.metrics)}
+    stages = {"train": model.train_metrics, "val": model.val_metrics, "test": model.test_metrics}
+    logged = {f"{stage}/{name}" for stage, each in stages.items() for name in ("loss", *each.metrics)}
     for each in type(model).__mro__[: type(model).__mro__.index(SupervisedModule)]:
-        names = _logged_by(each)
+        names = logged_by(each)
         if names is None:
             return None
-        logged |= {name for name in names if not name.startswith("test/")}
-    if metric in logged:
-        return None
-    hint = did_you_mean(metric, sorted(logged))
-    return f"{type(model).__name__} logs no such metric in training{hint} (there are: {', '.join(sorted(logged))})"
+        logged |= names
+    return logged
 
 
-def _logged_by(kind: type) -> set[str] | None:
-    """The names that a class gives to `self.log`; None where they cannot be read off its source."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
-    except (OSError, TypeError, SyntaxError):
+def without_batches(trainer: Trainer) -> list[str]:
+    """What to say of a training that has taken no step, as its loader has no batch."""
+    if trainer.num_training_batches != 0 or trainer.limit_train_batches == 0:
+        return []
+    loader, why = trainer.train_dataloader, "its train_dataloader has none"
+    if isinstance(loader, DataLoader) and loader.drop_last and isinstance(loader.dataset, Sized):
+        why = f"{len(loader.dataset)} samples, batch_size={loader.batch_size}, drop_last=True"
+    return [f"data ({type(trainer.datamodule).__name__}): there is no training batch ({why})"]  # type: ignore[attr-defined]
+
+
+def _broadcast(model: SupervisedModule, predictions: Any, targets: Tensor) -> str | None:
+    """What a loss of torch's takes without a word, and which is never meant."""
+    if not isinstance(predictions, Tensor):
         return None
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and node.attr == "log_dict":
-            return None
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "log":
-            first = node.args[0] if node.args else None
-            if not (isinstance(first, ast.Constant) and isinstance(first.value, str)):
-                return None
-            names.add(first.value)
-    return names
+    loss = type(model.loss).__name__
+    if type(model.loss) in ELEMENTWISE and predictions.shape != targets.shape:
+        return f"{_beside(predictions, targets)}: {loss} compares one with one, and they would be broadcast"
+    if type(model.loss) is nn.CrossEntropyLoss and predictions.ndim > 1 and predictions.shape[1] == 1:
+        return (
+            f"{_beside(predictions, targets)}: {loss} of one class is 0 whatever is predicted; BCEWithLogitsLoss is not"
+        )
+    return None
 
 
 def _more_classes(model: SupervisedModule, data: TensorDataModule, predictions: Any) -> str | None:
@@ -132,6 +163,10 @@ def _one_sample_for_batch_norm(model: SupervisedModule, data: TensorDataModule, 
 
 def _has_own(of: object, base: type, names: Iterable[str]) -> bool:
     return any(getattr(type(of), name) is not getattr(base, name) for name in names)
+
+
+def _beside(predictions: Tensor, targets: Tensor) -> str:
+    return f"predictions {_shape(predictions)} beside targets {_shape(targets)}"
 
 
 def _shape(tensor: Tensor) -> str:

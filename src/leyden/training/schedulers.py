@@ -10,15 +10,26 @@ from collections.abc import Callable
 from typing import Any
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, OneCycleLR
+from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, OneCycleLR, StepLR
 
 from leyden.errors import UserError
 
 
 def is_told_steps(make_scheduler: Callable[..., Any]) -> bool | None:
     """Whether the factory waits for `total_steps`; None for one that has no such argument."""
-    total_steps = inspect.signature(make_scheduler).parameters.get("total_steps")
-    return None if total_steps is None else total_steps.default in (inspect.Parameter.empty, None)
+    options = inspect.signature(make_scheduler).parameters
+    if "total_steps" not in options:
+        return None
+    if all(name in options and isinstance(options[name].default, int) for name in ("epochs", "steps_per_epoch")):
+        return False  # which is how OneCycleLR can be told, too
+    return options["total_steps"].default in (inspect.Parameter.empty, None)
+
+
+def refuse_no_period(scheduler: Any) -> None:
+    """Raises UserError for one that would divide by zero in its first step."""
+    for kind, name in ((StepLR, "step_size"), (CosineAnnealingLR, "T_max")):
+        if isinstance(scheduler, kind) and getattr(scheduler, name) == 0:
+            raise UserError(f"scheduler.{name}=0: must be 1 or more")
 
 
 def refuse_more_steps(scheduler: OneCycleLR, steps: int) -> None:
@@ -26,7 +37,7 @@ def refuse_more_steps(scheduler: OneCycleLR, steps: int) -> None:
     if scheduler.total_steps < steps:
         raise UserError(
             f"scheduler.total_steps={scheduler.total_steps}: the training takes {steps} steps, and OneCycleLR "
-            "refuses one more than it was told; leave total_steps out, and it is told"
+            "refuses one more than it was told; leave total_steps (or epochs and steps_per_epoch) out, and it is told"
         )
 
 

@@ -16,7 +16,7 @@ from torchmetrics import Metric
 from leyden.errors import UserError
 from leyden.training.callbacks.hooks import PER_STEP
 from leyden.training.metrics import EpochMetrics
-from leyden.training.schedulers import is_told_steps, refuse_more_steps
+from leyden.training.schedulers import is_told_steps, refuse_more_steps, refuse_no_period
 
 OptimizerFactory = Callable[..., Optimizer]  # of the parameters
 SchedulerFactory = Callable[..., Any]
@@ -125,10 +125,11 @@ class SupervisedModule(LightningModule):
             if not told and isinstance(scheduler, OneCycleLR):
                 refuse_more_steps(scheduler, self.total_steps())
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        refuse_no_period(scheduler := self.make_scheduler(optimizer))
         return {
             "optimizer": optimizer,
             "lr_scheduler": {
-                "scheduler": (scheduler := self.make_scheduler(optimizer)),
+                "scheduler": scheduler,
                 "interval": "epoch",
                 "monitor": self.plateau_metric,
                 # A plateau is looked for only where there is a new value to look at.

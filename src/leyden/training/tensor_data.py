@@ -26,6 +26,19 @@ class Splits(NamedTuple):
     test: Tensors
 
 
+def unlike_splits(splits: object) -> str | None:
+    """What is wrong with what `load` returned; None where it is as it should be."""
+    if not isinstance(splits, Splits):
+        return f"load() must return Splits(train, val, test), not {type(splits).__name__}"
+    for name, tensors in zip(splits._fields, splits, strict=True):
+        is_split = isinstance(tensors, tuple | list) and tensors
+        if not is_split or not all(isinstance(each, Tensor) and each.ndim for each in tensors):
+            return f"{name} must be tensors (inputs, targets, ...), each [N, ...], not {type(tensors).__name__}"
+        if len(lengths := {len(each): str(len(each)) for each in tensors}) > 1:
+            return f"{name} has tensors of different lengths: {', '.join(lengths.values())}"
+    return None
+
+
 class TensorLoader:
     """Batches of `tensors` (each [N, ...], on any one device), indexed whole: no workers, no per-sample Python.
 
@@ -145,6 +158,8 @@ class TensorDataModule(LightningDataModule):
                 self.splits = self.load()
             except ValueError as error:
                 raise UserError(f"data ({type(self).__name__}): {error}") from error
+            if said := unlike_splits(self.splits):
+                raise UserError(f"data ({type(self).__name__}): {said}")
             self.normalize = restored or self.normalize
             inputs = self.splits.train[0]
             shape = tuple(inputs.shape[1:])

@@ -22,9 +22,9 @@ from leyden.config.origin import Origin
 from leyden.config.signatures import problems, refuse
 from leyden.errors import UserError
 from leyden.training import SupervisedModule, TensorDataModule
-from leyden.training.agreement import disagreements, watched_in_vain
-from leyden.training.callbacks import Progress
-from leyden.training.schedulers import is_told_steps, refuse_more_steps
+from leyden.training.agreement import disagreements, expected_in_vain, watched_in_vain, without_batches
+from leyden.training.callbacks import Progress, Watched
+from leyden.training.schedulers import is_told_steps, refuse_more_steps, refuse_no_period
 from leyden.verbs import quiet  # noqa: F401
 from leyden.verbs.findings import FAULT, NONE, OK, SKIPPED, UNFIT, Finding
 from leyden.verbs.train import build_callbacks, built_loggers, guards
@@ -150,13 +150,15 @@ class Look:
         seed_all(config)
         model = build_initial(config) if group in ("optimizer", "scheduler") else self.model
         callbacks, _ = build_callbacks(config, model, self.data)
-        if said := watched_in_vain(model, callbacks, config.monitor.metric):
+        said = watched_in_vain(model, callbacks, config.monitor.metric)
+        if said := [*said, *expected_in_vain(model, callbacks, config.expected or {})]:
             raise UserError("; ".join(said))
         once = {"fast_dev_run": self.steps} if self.steps and group in STEPPED and not self.absent else {}
         with built_loggers(config) as loggers:
             shown = {"logger": loggers or False, "default_root_dir": str(self.folder), "enable_progress_bar": False}
+            watched = Watched(config.monitor.metric)
             silent = [callback for callback in callbacks if not isinstance(callback, Progress)]
-            trainer = build_trainer(config, callbacks=[*silent, *guards(config, model)], **shown, **once)
+            trainer = build_trainer(config, callbacks=[*silent, *guards(config, model), watched], **shown, **once)
             if isinstance(model, SupervisedModule):
                 _make_optimizer(model, None if once or self.absent else _steps(trainer, self.data))
             if once and trainer.world_size == 1:
@@ -164,6 +166,8 @@ class Look:
                     self.data.batch_size = min(SMALL, self.data.batch_size)
                     self.data.eval_batch_size = SMALL
                 trainer.fit(model, datamodule=self.data)
+                if said := without_batches(trainer):
+                    raise UserError("; ".join(said))
         if self.absent:
             raise self.absent
 
@@ -174,6 +178,7 @@ def _make_optimizer(model: SupervisedModule, steps: int | None) -> None:
     if model.make_scheduler is not None:
         told = is_told_steps(model.make_scheduler)
         scheduler = model.make_scheduler(optimizer, **({"total_steps": 1000} if told else {}))
+        refuse_no_period(scheduler)
         if not told and steps is not None and isinstance(scheduler, OneCycleLR):
             refuse_more_steps(scheduler, steps)
 

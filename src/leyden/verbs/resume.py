@@ -8,8 +8,11 @@ from pathlib import Path
 from hydra.core.utils import configure_log
 from omegaconf import DictConfig, OmegaConf
 
+from leyden.config.origin import Origin
 from leyden.config.rebuild import changed
+from leyden.config.signatures import problems, refuse
 from leyden.config.targets import trusted_project
+from leyden.config.values import by_full_key
 from leyden.errors import UserError
 from leyden.runs.folder import RunFolder
 from leyden.runs.processes import is_first_process
@@ -34,11 +37,17 @@ def resume(folder: str, words: Sequence[str], targets: Sequence[str] | None = No
     config = changed(run, dict(word.split("=", 1) for word in words))
     if targets is not None:
         config.targets = list(targets)
+    refuse(problems(config, Origin.of_run(run, words)))
     result = run.result()
     if missing := {"status", "started", "steps", "epochs", "last_checkpoint"} - result.keys():
         raise UserError(f"{run.path / 'result.json'} is damaged: it does not say {', '.join(sorted(missing))}")
-    status, epochs = result["status"], result["epochs"]
+    status, epochs, other = result["status"], result["epochs"], changes_of_model(run, config)
     if status in ("finished", "pruned") and (not words or _is_done(epochs, result["steps"], config.trainer)):
+        if other:
+            raise UserError(
+                f"{'; '.join(other)}, and is {status}: a model does not change by a resume; "
+                f"init_from={run} begins another with its weights (strict=false: with those that fit)"
+            )
         print(f"{run} is {status} ({epochs:,} epochs): nothing to do; trainer.max_epochs=... trains on")
         return None
     if not os.access(run.path, os.W_OK):
@@ -56,8 +65,18 @@ def resume(folder: str, words: Sequence[str], targets: Sequence[str] | None = No
             checkpoint,
             made_of,
             begun=lambda: run.keep_overrides(composed, words),
+            model_was=other,
         ),
     )
+
+
+def changes_of_model(run: RunFolder, config: DictConfig) -> list[str]:
+    """What of the model is not as the run has it: `model.hidden_features=8: the run has 4`."""
+    now, before = (
+        by_full_key({"model": OmegaConf.to_container(each.model, resolve=True)}) for each in (config, run.config())
+    )
+    keys = [key for key, value in now.items() if value != before.get(key) and not isinstance(value, dict)]
+    return [f"{key}={now[key]}: the run has {before.get(key, 'none')}" for key in keys]
 
 
 def last_whole_checkpoint(run: RunFolder) -> Path | None:

@@ -36,7 +36,8 @@ log = logging.getLogger(__name__)
 class Resumed:
     """A run that goes on, by a command of `words`: from `checkpoint`, or from its start where it had none.
 
-    `result` is what it had come to, `provenance` what it is made of now. `begun` is called when nothing can be wrong
+    `result` is what it had come to, `provenance` what it is made of now, `model_was` what of the model is not as it
+    was. `begun` is called when nothing can be wrong
     with its config any more.
     """
 
@@ -45,6 +46,7 @@ class Resumed:
     checkpoint: Path | None
     provenance: Mapping[str, Any]
     begun: Callable[[], None] = lambda: None
+    model_was: Sequence[str] = ()
 
 
 COMPARED = ("seed", "population", "model", "data", "optimizer", "scheduler", "trainer")
@@ -115,6 +117,8 @@ class Run(Callback):
         log.info(f"in {self.folder}")  # a line of its own: both together are wider than a terminal
         if not trainer.fast_dev_run and (trainer.check_val_every_n_epoch or 1) > (trainer.max_epochs or 1) > 0:  # type: ignore[attr-defined]
             log.info("no validation: trainer.check_val_every_n_epoch is more than trainer.max_epochs")
+        elif trainer.limit_val_batches != 0 and trainer.num_val_batches and not sum(trainer.num_val_batches):
+            log.info("no validation: val has no batch")
 
     def _log_texts(self, trainer: Trainer) -> None:
         """The run's config and what it is made of, for TensorBoard; once more where it goes on, as both may differ."""

@@ -36,8 +36,8 @@ from leyden.runs.processes import is_first_process
 from leyden.runs.record import Record, answer, in_sweep, say_interrupted
 from leyden.signals import Stop, deaf, stop, told_to_stop
 from leyden.sweeps.trial import pruner_of
-from leyden.training.agreement import watched_in_vain
-from leyden.training.callbacks import Best, BestCheckpoint, Figures, Guard, NonFiniteError, Prune
+from leyden.training.agreement import expected_in_vain, watched_in_vain, without_batches
+from leyden.training.callbacks import Best, BestCheckpoint, Figures, Guard, NonFiniteError, Prune, Watched
 from leyden.training.checkpoint_io import load_checkpoint
 from leyden.training.loggers import RunLogger, Status
 from leyden.training.memory import keep_freed_memory
@@ -102,12 +102,17 @@ def _train(config: DictConfig, composed: DictConfig, record: Record, resumed: Re
         data, model = build_data(config), build_initial(config)
     else:
         data, model = build_population(composed)
-    if checkpoint:
-        load_weights(model, load_checkpoint(checkpoint), checkpoint)  # so that one that does not fit is refused now
+    if resumed and checkpoint:  # so that one that does not fit is refused now
+        try:
+            load_weights(model, load_checkpoint(checkpoint), checkpoint)
+        except UserError as error:
+            raise UserError("; ".join([*resumed.model_was, str(error)])) from error
     with built_loggers(config) as loggers:
         callbacks, best = build_callbacks(config, model, data)
-        if not in_sweep() and (said := watched_in_vain(model, callbacks, config.monitor.metric)):
-            raise UserError("; ".join(said))  # a sweep asks after its first job
+        said = [] if in_sweep() else watched_in_vain(model, callbacks, config.monitor.metric)  # as its first job tells
+        if said := [*said, *expected_in_vain(model, callbacks, config.expected or {})]:
+            raise UserError("; ".join(said))
+        watching = [] if in_sweep() else [Watched(config.monitor.metric)]
         pruning = [Prune(config.monitor.metric, report)] if (report := pruner_of(run)) else []
         tree = config_tree(config, composed, resumed.words if resumed else ()) if is_first_process() else None
         follow = Run(config, record, resumed, tree)
@@ -115,7 +120,7 @@ def _train(config: DictConfig, composed: DictConfig, record: Record, resumed: Re
         trainer = build_trainer(
             config,
             **({} if followed else {"enable_progress_bar": False}),  # where ours was left out, Lightning adds its own
-            callbacks=[*callbacks, *guards(config, model), *figures(config, model, run), *pruning, follow],
+            callbacks=[*callbacks, *guards(config, model), *figures(config, model, run), *watching, *pruning, follow],
             logger=loggers or False,
             default_root_dir=str(run.path),
         )
@@ -130,6 +135,8 @@ def _train(config: DictConfig, composed: DictConfig, record: Record, resumed: Re
             record.training_begins(trainer, best)
             with joined_by_children(trainer, run, checkpoint):
                 trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+                if said := without_batches(trainer):
+                    raise UserError("; ".join(said))
                 record.training_ends()
                 follow.continue_curves(trainer)  # also where all that is left to do is the test
                 follow.begin(trainer)
@@ -219,6 +226,11 @@ def said_of(error: BaseException, run: RunFolder, config: DictConfig) -> str | N
             f"too little memory{asked_for(error)} with data.batch_size={config.data.get('batch_size')} and "
             f"trainer.precision={precision}: try a smaller batch_size (with trainer.accumulate_grad_batches as many "
             f"samples still make a step){', or trainer.precision=bf16-mixed' if '32' in precision else ''}"
+        )
+    if isinstance(error, RuntimeError) and "does not require grad and does not have a grad_fn" in str(error):
+        return (
+            f"{config.model._target_}: no gradient leads from its loss to its parameters: are they all frozen, or is "
+            "something on the way detached, under torch.no_grad, or not torch's?"
         )
     if not isinstance(error, NonFiniteError | OSError):
         return None

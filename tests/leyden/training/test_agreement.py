@@ -92,6 +92,66 @@ class TwoAnswers(TensorDataModule):
         return Splits(points, points, points)
 
 
+class Values(TensorDataModule):
+    """Four points [4, 3], and targets of the shape that is asked for."""
+
+    def __init__(self, *shape: int) -> None:
+        super().__init__(batch_size=4)
+        self.shape = shape
+
+    def load(self) -> Splits:
+        points = torch.rand(4, 3), torch.rand(4, *self.shape)
+        return Splits(points, points, points)
+
+
+class Regressor(Classifier):
+    """Of one answer [N, 1], of several, or of none [N]."""
+
+    def __init__(self, loss: nn.Module, answers: int) -> None:
+        super().__init__(answers or 1)
+        self.loss, self.answers = loss, answers
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        predictions = super().forward(inputs)
+        return predictions if self.answers else predictions.squeeze(1)
+
+
+class Own(nn.MSELoss):
+    """A loss of one's own, which may know what it does."""
+
+
+@pytest.mark.parametrize(("loss", "answers", "shape", "given"), [
+    (nn.MSELoss(), 1, (), "predictions [N, 1] beside targets [N]: MSELoss"),
+    (nn.L1Loss(), 0, (1,), "predictions [N] beside targets [N, 1]: L1Loss"),
+    (nn.HuberLoss(), 2, (), "predictions [N, 2] beside targets [N]: HuberLoss"),
+    (nn.BCEWithLogitsLoss(), 1, (), "predictions [N, 1] beside targets [N]: BCEWithLogitsLoss"),
+    (nn.MSELoss(), 1, (1,), None),
+    (nn.SmoothL1Loss(), 0, (), None),
+    (Own(), 1, (), None),
+])  # fmt: skip
+def test_what_would_be_broadcast(loss: nn.Module, answers: int, shape: tuple[int, ...], given: str | None) -> None:
+    told = f"model (Regressor) and data (Values) do not fit: {given} compares one with one, and they would be broadcast"
+    expected = [] if given is None else [told]
+    assert said(Regressor(loss, answers), Values(*shape)) == expected
+
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+def test_cross_entropy_of_one_class_is_always_0(shape: tuple[int, ...]) -> None:
+    (line,) = said(Classifier(1), Values(*shape))
+    assert line.endswith("CrossEntropyLoss of one class is 0 whatever is predicted; BCEWithLogitsLoss is not")
+
+
+def test_nothing_to_train_on() -> None:
+    (line,) = said(Classifier(4), Empty(batch_size=4))
+    assert line == "data (Empty): there is no training batch (train has 0 samples)"
+
+
+class Empty(TensorDataModule):
+    def load(self) -> Splits:
+        points = torch.rand(4, 3), torch.zeros(4, dtype=torch.int64)
+        return Splits((points[0][:0], points[1][:0]), points, points)
+
+
 def test_labels_of_any_split_beyond_the_classes() -> None:
     assert said(Classifier(3), Points(batch_size=5)) == [
         "model (Classifier) and data (Points) do not fit: "

@@ -1,3 +1,4 @@
+import re
 from itertools import chain
 from pathlib import Path
 
@@ -204,3 +205,21 @@ def test_a_batch_holds_at_least_one_sample(arguments: dict[str, int]) -> None:
     name, size = list(arguments.items())[-1]
     with pytest.raises(ValueError, match=f"^{name} must be at least 1, not {size}$"):
         Ones(**arguments)
+
+
+HALF = torch.zeros(4), torch.zeros(5)
+
+
+@pytest.mark.parametrize(("loaded", "said"), [
+    (None, "load() must return Splits(train, val, test), not NoneType"),
+    ((HALF, HALF, HALF), "load() must return Splits(train, val, test), not tuple"),
+    (Splits(HALF[0], HALF[0], HALF[0]), "train must be tensors (inputs, targets, ...), each [N, ...], not Tensor"),
+    (Splits(HALF[:1], HALF, HALF), "val has tensors of different lengths: 4, 5"),
+])  # fmt: skip
+def test_what_load_must_return(loaded: Splits, said: str) -> None:
+    class Loaded(TensorDataModule):
+        def load(self) -> Splits:
+            return loaded
+
+    with pytest.raises(UserError, match=re.escape(f"data (Loaded): {said}")):
+        Loaded(batch_size=1).setup()

@@ -64,9 +64,12 @@ def test_a_resume_that_does_not_fit_changes_nothing(xor_40: Path, tmp_path: Path
     shutil.copytree(xor_40, folder)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "train.log"}
     for word, message in {
+        "trainer.max_epochs=x": "trainer.max_epochs='x' (on the command line): must be int",
+        "trainer.check_val_every_n_epoch=0": "trainer.check_val_every_n_epoch=0: must be 1 or more",
+        "rerun=logs": "resume= goes on with a run, rerun= runs it again in a new folder: leave one of them out",
         "trainer.max_epoch=50": "trainer.max_epoch=50: the run's config has no such key, did you mean trainer.max_",
         "model.hidden_features=x": "model.hidden_features='x' (on the command line): must be int",
-        "model.hidden_features=9": f"{folder}/checkpoints/last.ckpt is a checkpoint of another model: size mismatch",
+        "model.hidden_features=9": f"model.hidden_features=9: the run has 4; {folder}/checkpoints/last.ckpt is a che",
         "optimizer.lr=-1": "optimizer (torch.optim.Adam): Invalid learning rate: -1",
         "optimizer=sgd": "optimizer: the run was trained with torch.optim.Adam, and torch.optim.SGD cannot go on from",
         "scheduler=step": "scheduler: the run was trained with leyden.training.schedulers.linear, and torch.optim.lr_",
@@ -82,6 +85,17 @@ def test_a_resume_that_does_not_fit_changes_nothing(xor_40: Path, tmp_path: Path
     completed = called("train", f"resume={folder}", "trainer.max_epochs=60")
     assert completed.stderr.endswith("run has lost its checkpoints: there is nothing to go on from\n")
     assert all(path.read_bytes() == content for path, content in before.items() if path.exists())
+
+
+def test_a_finished_run_does_not_take_another_model(xor_40: Path) -> None:
+    completed = called("train", f"resume={xor_40}", "model.hidden_features=9")
+    assert (completed.returncode, completed.stdout) == (1, "")
+    assert completed.stderr.startswith(
+        "error: model.hidden_features=9: the run has 4, and is finished: a model does not "
+    )
+    assert " begins another with its weights (strict=false: with those that fit)\n" in completed.stderr
+    completed = called("train", f"resume={xor_40}", "model.hidden_features=4")
+    assert completed.stdout.endswith(" is finished (40 epochs): nothing to do; trainer.max_epochs=... trains on\n")
 
 
 def test_a_rerun_has_the_same_numbers_in_a_new_folder_and_takes_overrides(xor_40: Path) -> None:

@@ -80,7 +80,19 @@ def test_data_that_is_not_there_is_no_fault(tmp_path: Path) -> None:
      "(configs/experiment/bad.yaml:4): nothing reads it, did you mean trainer.max_epochs?"),
     ("scheduler: {_target_: torch.optim.lr_scheduler.OneCycleLR, _partial_: true, max_lr: 0.1, total_steps: 150_000}\n",
      "fault: bad: scheduler.total_steps=150000: the training takes 200000 steps, and OneCycleLR refuses one more than "
-     "it was told; leave total_steps out, and it is told"),
+     "it was told; leave total_steps (or epochs and steps_per_epoch) out, and it is told"),
+    ("scheduler: {_target_: torch.optim.lr_scheduler.OneCycleLR, _partial_: true, max_lr: 0.1, epochs: 5, "
+     "steps_per_epoch: 3}\n",
+     "fault: bad: scheduler.total_steps=15: the training takes 200000 steps, and OneCycleLR refuses one more than it "
+     "was told; leave total_steps (or epochs and steps_per_epoch) out, and it is told"),
+    ("scheduler: {_target_: torch.optim.lr_scheduler.StepLR, _partial_: true, step_size: 0}\n",
+     "fault: bad: scheduler.step_size=0: must be 1 or more"),
+    ("trainer: {accumulate_grad_batches: 0}\n", "fault: bad: trainer.accumulate_grad_batches=0: must be 1 or more"),
+    ("expected: {test/mse_: [0, 1]}\n",
+     "fault: bad: expected.test/mse_: MLPRegressor logs no such metric, did you mean test/mse? (there are: test/loss, "
+     "test/mse, test/mse_noiseless, train/loss, train/mse, val/loss, val/mse)"),
+    ("expected: {test/mse: [1, 0]}\n",
+     "fault: bad: expected.test/mse=[1, 0] (configs/experiment/bad.yaml:3): the lowest comes first: [0, 1]"),
     ("optimizer: {lr: -1}\n", "fault: bad: optimizer (torch.optim.SGD): Invalid learning rate: -1"),
 ])  # fmt: skip
 def test_a_fault_is_told_and_ends_with_status_1(text: str, said: str, project: Path) -> None:

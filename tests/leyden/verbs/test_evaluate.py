@@ -102,6 +102,7 @@ def test_an_override_that_does_not_fit_is_said_in_one_line(xor_run: tuple[Path, 
     for word, message in {
         "data.batchsize=3": "data.batchsize=3: the run's config has no such key, did you mean data.batch_size?",
         "data=xorr": "data=xorr: no such option, did you mean xor? (there are: cifar10, noisy_sine, xor)",
+        "data.batch_size=x": "data.batch_size='x' (on the command line): must be int",
         "data.batch_size=1,2": "data.batch_size=1,2: takes one value; a list is written [1,2]",
         "data=noisy_sine": "data (NoisySineDataModule): inputs [1] where the model was trained on [2]",
     }.items():

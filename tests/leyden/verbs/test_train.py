@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from conftest import PROJECT, Completed, command, only_folder, train
+from conftest import PROJECT, Completed, called, command, only_folder, train
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 
@@ -209,6 +209,46 @@ def test_plain_lightning_classes_train_as_well(tmp_path: Path) -> None:
     assert found["status"] == "finished"
     assert found["metrics"]["test/loss"] < 1e-3
     assert found["monitor"]["value"] == pytest.approx(found["metrics"]["test/loss"])
+
+
+PLAIN = (
+    *("model=simple_net", "model._target_=plain_lightning.PlainModel", "~model.hidden_features", "+model.features=2"),
+    *("~model.hidden_activation", "data._target_=plain_lightning.PlainData", "~data.seed", "targets=[plain_lightning]"),
+)
+
+
+def test_a_metric_that_a_plain_module_does_not_log_is_told_after_its_first_validation(tmp_path: Path) -> None:
+    completed = called("train", *PLAIN, "monitor.metric=val/los", "name=plain", f"paths.log_dir={tmp_path}")
+    assert (completed.returncode, completed.stderr) == (
+        1,
+        "error: monitor.metric=val/los: PlainModel logs no such metric, did you mean val/loss? "
+        "(there are: train/loss, val/loss)\n",
+    )
+    found = result(only_folder(tmp_path / "plain"))
+    assert (found["status"], found["epochs"]) == ("failed", 0)
+
+
+def test_what_lightning_refuses_before_the_first_step_is_told_in_one_line(tmp_path: Path) -> None:
+    completed = called("train", "experiment=xor", "+trainer.val_check_interval=100", f"paths.log_dir={tmp_path}")
+    assert completed.returncode == 1
+    assert completed.stderr.startswith("error: `val_check_interval` (100) must be less than or equal to the number of")
+    assert completed.stderr.count("\n") == 1
+
+
+def test_data_without_a_batch_is_no_training(tmp_path: Path) -> None:
+    said = "error: data (Dropped): there is no training batch (32 samples, batch_size=64, drop_last=True)\n"
+    words = *PLAIN, "data._target_=plain_lightning.Dropped", "data.batch_size=64", f"paths.log_dir={tmp_path}"
+    completed = called("train", *words)
+    assert (completed.returncode, completed.stderr) == (1, said)
+    assert list(tmp_path.rglob("*.json")) == []
+
+
+def test_a_validation_without_a_batch_is_said(tmp_path: Path) -> None:
+    words = *PLAIN, "data._target_=plain_lightning.Unvalidated", "trainer.max_epochs=1", f"paths.log_dir={tmp_path}"
+    completed = called("train", *words)
+    assert completed.returncode == 0
+    (log,) = tmp_path.rglob("train.log")
+    assert log.read_text().splitlines()[1].endswith("no validation: val has no batch")
 
 
 @pytest.mark.parametrize(("debug", "steps"), [("fast_dev_run", 1), ("overfit", 100), ("limit", 12), ("profiler", 4)])
