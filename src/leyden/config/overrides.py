@@ -268,7 +268,9 @@ def _fitting(override: Override, wanted: str, config: DictConfig, repo: IConfigR
         return (f"{key}={meant}",) if meant else None
     if key in OR_NULL and text.lower() in NONE:
         return None if text.lower() in ("true", "false") else (f"{key}=null",)
-    if wanted == Kind.NUMBER and (number := re.fullmatch(r"['\"]?(-?\d+(\.\d+)?(e-?\d+)?)([kKM]?)['\" ]*(#.*)?", text)):
+    if wanted == Kind.NUMBER and (
+        number := re.fullmatch(r"['\"]?(-?\d+(\.\d+)?(e-?\d+)?)([kKM]?)(?![bdghms]\b)[a-z'\" ]*(#.*)?", text)
+    ):
         return (f"{key}={_times(number[1], number[4])}",)
     group = key.replace(".", "/")
     return _chosen(group, text, repo) if "." in key and repo.group_exists(group) else None

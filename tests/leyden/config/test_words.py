@@ -76,6 +76,7 @@ ANSWERS = {
     "seed=None": ("seed=None: must be a number", ""),
     "trainer.max_epochs=1k": ("trainer.max_epochs=1k: must be a number", "trainer.max_epochs=1000"),
     "trainer.max_epochs=1.5M": ("trainer.max_epochs=1.5M: must be a number", "trainer.max_epochs=1500000"),
+    "seed=12a": ("seed=12a: must be a number", "seed=12"),
     "trainer.max_epochs=1h": ("trainer.max_epochs=1h: must be a number", ""),
     "hydra.sweep.dirr=x": (
         "hydra.sweep.dirr: Hydra reads no such key, did you mean hydra.sweep.dir?",
