@@ -62,7 +62,7 @@ def leyden(*words: str, **environment: str) -> Completed:
 
 @cache
 def server() -> ForkServer:
-    return ForkServer({**os.environ, "OMP_NUM_THREADS": "1"})
+    return ForkServer()
 
 
 def started(*words: str, cwd: Path = PROJECT) -> subprocess.Popen[str]:

@@ -24,14 +24,16 @@ VERBS = ("check", "evaluate", "export", "predict", "resume")
 IMPORTED = ("leyden.sweeps.sweeper", "tensorboard", "torchvision", *(f"leyden.verbs.{verb}" for verb in VERBS))
 
 
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+
+
 class ForkServer:
     """Runs commands one after the other."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self.environment = dict(environment)
+    def __init__(self) -> None:
         self.process = subprocess.Popen(
             [sys.executable, __file__],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self.environment, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **ONE_THREAD}, text=True,
         )  # fmt: skip
 
     def run(self, words: Sequence[str], cwd: Path, **environment: str) -> "Completed":
@@ -40,7 +42,7 @@ class ForkServer:
         assert self.process.stdout
         with tempfile.TemporaryDirectory() as folder:
             streams = [Path(folder) / name for name in ("out", "err")]
-            request = words, str(cwd), self.environment | environment, list(map(str, streams))
+            request = words, str(cwd), {**os.environ, **ONE_THREAD, **environment}, list(map(str, streams))
             self.process.stdin.write(json.dumps(request) + "\n")
             self.process.stdin.flush()
             status = int(self.process.stdout.readline())

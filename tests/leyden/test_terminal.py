@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import PROJECT, Completed, only_folder, train
+from conftest import PROJECT, Completed, command, only_folder, train
 from record_terminal import Pane
 
 LINES = {
@@ -26,6 +26,7 @@ config, where it is not the default (print_config=all shows all of it)
 ├── trainer
 │   ├── max_epochs: {epochs}
 │   └── check_val_every_n_epoch: 10
+├── figures: xor
 └── paths
     └── log_dir: {logs}
 """
@@ -101,7 +102,8 @@ def test_in_a_pipe_there_are_plain_lines_and_no_control_characters(xor_run: tupl
 
 def test_what_is_printed_follows_print_config_and_stays_plain_in_ascii(tmp_path: Path) -> None:
     words = "experiment=xor", "debug=fast_dev_run", f"paths.log_dir={tmp_path}"
-    whole = train(*words, "print_config=all", "name='zürich'", PYTHONIOENCODING="ascii").stdout
+    ascii_words = *words, "print_config=all", "name='zürich'"
+    whole = command("python", "train.py", *ascii_words, PYTHONIOENCODING="ascii").stdout
     assert whole.startswith("config\n+-- name: z\\xfcrich\n+-- seed: 0\n")
     assert "hidden_features: 4\n" in whole
     assert whole.isascii()

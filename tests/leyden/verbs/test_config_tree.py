@@ -56,6 +56,7 @@ def test_an_experiment_changes_what_its_page_says_and_what_the_command_adds() ->
         "optimizer": {"": "sgd", "lr": 0.001},
         "scheduler": {"": "cosine"},
         "trainer": {"max_epochs": 1000, "check_val_every_n_epoch": 20, "x": [1, "a"], "precision": "removed"},
+        "figures": {"": "sine"},
     }
 
 

@@ -76,9 +76,10 @@ def test_cifar10_is_drawn_again_to_the_last_byte(cifar_run: Path, tmp_path: Path
     (["RUN", "figures=xro"],
      "figures=xro: no such option, did you mean xor? (there are: cifar10, default, none, sine, xor)"),
     (["RUN", "figures.fit=lab.figures.wav"],
-     "figures.fit._target_=lab.figures.wav: cannot be found, did you mean lab.figures.wave?"),
-    (["RUN", "figures.fit=os.system"], "figures.fit._target_: os.system is in none of the packages that are allowed "
-     "(leyden, lightning, torch, torchmetrics, torchvision, lab); targets in configs/train.yaml adds one"),
+     "figures.fit=lab.figures.wav (on the command line): cannot be found, did you mean lab.figures.wave?"),
+    (["RUN", "figures.fit=os.system"],
+     "figures.fit=os.system (on the command line): os.system is in none of the packages that are allowed (leyden, "
+     "lightning, torch, torchmetrics, torchvision, lab); targets in configs/train.yaml adds one"),
     (["RUN", "animat=true"], "animat=true: figures has no such argument, did you mean animate? (there are: "
      "checkpoint=, animate=)"),
 ])  # fmt: skip
