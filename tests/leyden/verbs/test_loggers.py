@@ -72,7 +72,7 @@ class InWandb:
                 row = values(record.history.item)
                 step = row.pop("trainer/global_step")
                 for name in row.keys() - {"epoch"}:  # which wandb is told twice, with training and with validation
-                    if not name.startswith("_"):
+                    if not name.startswith(("_", "figures/")):
                         self.points[name].append((step, row[name]))
             elif kind == "summary":
                 self.summary |= values(record.summary.update)
@@ -106,7 +106,7 @@ def test_a_run_with_all_loggers_says_where_it_is_and_nothing_else(many: tuple[Pa
     assert f": mlflow: xor, {run.name} in sqlite:///{run.parents[1]}/mlflow.db\n" in log
     assert len([line for line in completed.stdout.splitlines() if "mlflow" in line or "wandb" in line]) == 2
     assert completed.stderr == ""
-    assert sorted(path.name for path in run.parents[1].iterdir()) == ["mlflow.db", "xor"]
+    assert sorted(path.name for path in run.parents[1].iterdir()) == ["mlflow", "mlflow.db", "xor"]
 
 
 @pytest.mark.slow
