@@ -11,6 +11,11 @@ from typing import Any
 FOLDED = {"hydra", "leyden", "lightning", "omegaconf", "torch", "torchmetrics", "torchvision", *sys.stdlib_module_names}
 
 
+def whole(error: BaseException) -> str:
+    """The traceback with all its frames."""
+    return "".join(traceback.format_exception(error))
+
+
 def folded(error: BaseException) -> str:
     """The traceback with the frames of the user's own code alone; all of it where there is none, for then it is a fault
     of ours."""
@@ -21,11 +26,11 @@ def folded(error: BaseException) -> str:
     own = [[link for link in links if not _is_folded(link)] for links in frames]
     left_out = sum(map(len, frames)) - sum(map(len, own))
     if not any(own) or not left_out:
-        return "".join(traceback.format_exception(error))
+        return whole(error)
     for each, links in zip(chain, own, strict=True):
         each.__traceback__ = _joined(links)
     said = f"(without {left_out} frames of the engine and its libraries: full_traceback=true shows them)"
-    return "".join([*traceback.format_exception(error), f"{said}\n"])
+    return f"{whole(error)}{said}\n"
 
 
 def own_place(error: BaseException) -> str | None:

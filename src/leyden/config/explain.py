@@ -1,12 +1,14 @@
 """What went wrong, in one line, for the person who typed the command."""
 
 import sys
+from collections.abc import Callable
+from typing import NoReturn
 
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from leyden.errors import UserError
-from leyden.faults import own_place, raised_in
+from leyden.faults import own_place, raised_in, whole
 
 # What raises there holds what it was given against the data and the metrics.
 OF_THE_TRAINER = (
@@ -35,3 +37,10 @@ def explain(error: BaseException) -> str | None:
 
 def one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+def fail(error: Exception, unexplained: Callable[[Exception], str] = whole) -> NoReturn:
+    """Exit with status 1 and that line on standard error, or with what `unexplained` says of a fault of the program."""
+    line = explain(error)
+    print(unexplained(error).rstrip("\n") if line is None else f"error: {line}", file=sys.stderr)
+    sys.exit(1)

@@ -12,8 +12,8 @@ def keep_freed_memory() -> None:
     malloc is glibc's.
 
     Each step on the CPU asks for the same tensors. Left to itself, glibc takes their pages anew in each, and clearing
-    all those pages is a good part of a CifarCNN's step. Larger ones are mapped each by itself, as ever: kept, a few small
-    tensors among them would have the heap grow without end.
+    all those pages is a good part of a CifarCNN's step. Larger ones are mapped each by itself, as ever: among kept
+    ones, a few small tensors have the heap grow without end.
     """
     with suppress(AttributeError):  # another C library
         mallopt = ctypes.CDLL(None).mallopt

@@ -39,5 +39,5 @@ def test_memory_that_is_freed_is_used_again() -> None:
 
 
 def test_large_tensors_with_small_ones_between_them_do_not_have_the_heap_grow() -> None:
-    """Two of 128 MiB at a time, thirty times, beside what torch itself takes: kept as well, they once took gigabytes."""
+    """Two of 128 MiB at a time, thirty times, beside what torch itself takes: kept, they took gigabytes."""
     assert printed(NOT_HOARDED) < 2**30
