@@ -12,7 +12,7 @@ from leyden.training.figures import Answers, History, ask, figure_of, over_epoch
 
 @over_epochs
 def decision_surface(module: LightningModule, data: TensorDataModule) -> Figure:
-    """The probability of the answer 1 over [-0.5, 1.5]², and the points of XOR."""
+    """The probability of the answer 1 over [-0.5, 1.5]², a across and b up, and the points of XOR."""
     assert data.splits is not None
     side = torch.linspace(-0.5, 1.5, 101)
     grid = torch.cartesian_prod(side, side)  # a in its rows, b in its columns
