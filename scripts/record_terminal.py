@@ -90,5 +90,4 @@ def svg(screen: str, title: str) -> str:
 
 
 if __name__ == "__main__":
-    (PROJECT / "docs").mkdir(exist_ok=True)
     (PROJECT / "docs" / "terminal.svg").write_text(svg(recorded(), RECORDED))

@@ -1,5 +1,6 @@
 """Writes docs/reference/, for `make docs`: what configs/, the verbs, the classes and the README say of themselves."""
 
+import itertools
 import re
 import shutil
 from collections.abc import Iterator
@@ -61,13 +62,10 @@ def option(group: str, file: Path) -> str:
 
 def yaml_file(file: Path) -> str:
     """The comment that a file begins with as a sentence, and the lines below it."""
-    lines = [line for line in file.read_text().splitlines() if line != "# @package _global_"]
-    rest = list(lines)
-    while rest and rest[0].startswith("# "):
-        rest.pop(0)
-    said = " ".join(line.removeprefix("# ") for line in lines[: len(lines) - len(rest)])
-    block = "\n".join(["```yaml", *rest, "```"]).replace("```yaml\n\n", "```yaml\n")
-    return f"{said}\n\n{block}".strip()
+    text = file.read_text().removeprefix("# @package _global_\n")
+    comment = "".join(itertools.takewhile(re.compile("# ").match, text.splitlines(keepends=True)))
+    said = " ".join(line.removeprefix("# ") for line in comment.splitlines())
+    return f"{said}\n\n```yaml\n{text.removeprefix(comment).strip()}\n```".strip()
 
 
 def link_to(target: str) -> str:

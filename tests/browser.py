@@ -20,28 +20,25 @@ FLAGS = (  # tall, as TensorBoard draws only what is in sight
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",  # no network
 )
 # TensorBoard's plugins live in shadow roots and frames: all that is drawn, whatever holds it.
-TEXTS = """
-const texts = [];
-function walk(node) {
-  if (node.nodeType === Node.TEXT_NODE) texts.push(node.textContent.trim());
-  if (['SCRIPT', 'STYLE', 'TEMPLATE'].includes(node.nodeName)) return;
-  if (node.shadowRoot) walk(node.shadowRoot);
-  if (node.nodeName === 'IFRAME' && node.contentDocument) walk(node.contentDocument.body);
-  for (const child of node.childNodes) walk(child);
+WALK = """
+function walk(node, visit) {
+  visit(node);
+  if (node.shadowRoot) walk(node.shadowRoot, visit);
+  if (node.nodeName === 'IFRAME' && node.contentDocument) walk(node.contentDocument.body, visit);
+  for (const child of node.childNodes) walk(child, visit);
 }
-walk(document.body);
-return texts.filter(Boolean);
-"""
-FOUND = """
 const found = [];
-function walk(node) {
-  if (node.matches && node.matches(arguments_[0])) found.push(node);
-  if (node.shadowRoot) walk(node.shadowRoot);
-  if (node.nodeName === 'IFRAME' && node.contentDocument) walk(node.contentDocument.body);
-  for (const child of node.children) walk(child);
-}
-const arguments_ = arguments;
-walk(document.body);
+"""
+TEXTS = f"""{WALK}
+walk(document.body, node => {{
+  const isSource = ['SCRIPT', 'STYLE'].includes(node.parentNode?.nodeName);
+  if (node.nodeType === Node.TEXT_NODE && !isSource) found.push(node.textContent.trim());
+}});
+return found.filter(Boolean);
+"""
+FOUND = f"""{WALK}
+const [selector] = arguments;
+walk(document.body, node => {{ if (node.matches?.(selector)) found.push(node); }});
 """
 
 

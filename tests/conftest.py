@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from forkserver import Completed, ForkServer
+from forkserver import ONE_THREAD, Completed, ForkServer
 from safetensors.torch import save_file
 
 from leyden.cli import main
@@ -42,7 +42,7 @@ def command(*words: str, cwd: Path = PROJECT, **environment: str) -> Completed:
     return subprocess.run(
         [Path(sys.executable).with_name(program), *arguments],
         cwd=cwd,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        env={**os.environ, **ONE_THREAD, **environment},
         capture_output=True,
         text=True,
         timeout=1800,
@@ -70,7 +70,7 @@ def started(*words: str, cwd: Path = PROJECT) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "train.py", *words],
         cwd=cwd,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, **ONE_THREAD},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

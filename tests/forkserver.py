@@ -22,9 +22,9 @@ from typing import NoReturn
 
 VERBS = ("check", "evaluate", "export", "predict", "resume")
 IMPORTED = ("leyden.sweeps.sweeper", "tensorboard", "torchvision", *(f"leyden.verbs.{verb}" for verb in VERBS))
-
-
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+
+Completed = subprocess.CompletedProcess[str]
 
 
 class ForkServer:
@@ -36,7 +36,7 @@ class ForkServer:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **ONE_THREAD}, text=True,
         )  # fmt: skip
 
-    def run(self, words: Sequence[str], cwd: Path, **environment: str) -> "Completed":
+    def run(self, words: Sequence[str], cwd: Path, **environment: str) -> Completed:
         """What a shell would have seen of `python FILE ...`, `python -c CODE` or `leyden ...`."""
         assert self.process.stdin
         assert self.process.stdout
@@ -47,9 +47,6 @@ class ForkServer:
             self.process.stdin.flush()
             status = int(self.process.stdout.readline())
             return Completed(words, status, *(stream.read_text() for stream in streams))
-
-
-Completed = subprocess.CompletedProcess[str]
 
 
 def serve() -> None:
@@ -73,9 +70,8 @@ def become(words: Sequence[str], cwd: str, environment: Mapping[str, str], strea
         os.environ.clear()
         os.environ.update(environment)
         os.chdir(cwd)
-        sys.argv = (
-            [str(Path(sys.executable).with_name("leyden")), *words[1:]] if words[0] == "leyden" else list(words[1:])
-        )
+        name, *rest = words
+        sys.argv = rest if name == "python" else [str(Path(sys.executable).with_name(name)), *rest]
         program = sys.argv[0]
         sys.path[0] = str(Path(program).parent.resolve())
         sys.path[1:1] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))

@@ -7,28 +7,30 @@ from torch import Tensor, nn
 
 from lab.data.noisy_sine import noiseless
 from leyden.training import TensorDataModule, figures
-from leyden.training.figures import Answers, History, ask, axes, figure_of, over_epochs
+from leyden.training.figures import Answers, History, ask, figure_of, over_epochs
 
 
 @over_epochs
 def decision_surface(module: LightningModule, data: TensorDataModule) -> Figure:
-    """The probability of the answer 1 over [-0.5, 1.5]², and the points of XOR."""
+    """The probability of the answer 1 over [-0.5, 1.5]², a across and b up, and the points of XOR."""
     assert data.splits is not None
     side = torch.linspace(-0.5, 1.5, 101)
     grid = torch.cartesian_prod(side, side)  # a in its rows, b in its columns
     surface = ask(module, data, grid).view(101, 101).T.numpy()
-    drawn = axes(data.feature_names[0], data.feature_names[1])
+    figure = Figure()
+    drawn = figure.add_axes((0, 0, 1, 0.9))
+    drawn.set_axis_off()  # the points say where they are: ticks, a legend and a colour bar would cost twice the rest
     edge = 0.01  # half a pixel
-    image = drawn.imshow(surface, vmin=0, vmax=1, origin="lower", extent=(-0.5 - edge, 1.5 + edge) * 2, aspect="auto")
+    low, high = -0.5 - edge, 1.5 + edge
+    extent = low, high, low, high
+    drawn.imshow(surface, vmin=0, vmax=1, interpolation="nearest", origin="lower", extent=extent, aspect="auto")
     points, answers = data.splits.train[:2]
-    for answer, mark, colour in ((0, "o", "white"), (1, "s", "black")):
-        a, b = points[answers.flatten() == answer].T
-        drawn.plot(a, b, mark, color=colour, markeredgecolor="grey", markersize=9, label=f"answer {answer}")
-    drawn.set(xticks=(0, 1), yticks=(0, 1))
-    drawn.legend(ncols=2, loc="lower left", bbox_to_anchor=(-0.02, 0.98), columnspacing=1, handletextpad=0.2)
-    bar = figure_of(drawn).colorbar(image, ticks=(0, 0.5, 1), pad=0.03)
-    bar.set_label("the model: probability of 1", labelpad=2)
-    return figure_of(drawn)
+    for (a, b), answer in zip(points.tolist(), answers.flatten().tolist(), strict=True):
+        ink, paper = ("white", "black") if answer else ("black", "white")
+        box = {"facecolor": paper, "edgecolor": "grey", "boxstyle": "round"}
+        drawn.text(a, b, f"{a:g} xor {b:g} = {answer:g}", color=ink, ha="center", va="center", bbox=box)
+    figure.text(0.02, 0.985, "the model: blue 0, grey 0.5, yellow 1", va="top", fontsize=11)
+    return figure
 
 
 def loss_of_xor(module: LightningModule, data: LightningDataModule, history: History) -> Figure | None:
@@ -56,14 +58,9 @@ def augmented_images(module: LightningModule, data: TensorDataModule, rows: int 
     trainer, data.trainer = data.trainer, None  # some augmentations depend on the epoch
     try:
         images = next(iter(data.train_dataloader()))[0][: rows * columns]
-        images = data.augment(images)
+        return sheet(data.augment(images), columns)
     finally:
         data.trainer = trainer
-    figure = Figure(figsize=(4.8, 4.8 * rows / columns))
-    drawn = figure.add_axes((0, 0, 1, 1))
-    drawn.set_axis_off()
-    drawn.imshow(tiled(images, columns).numpy(), interpolation="nearest")
-    return figure
 
 
 def first_filters(module: LightningModule, data: LightningDataModule, columns: int = 8) -> Figure | None:
@@ -73,15 +70,8 @@ def first_filters(module: LightningModule, data: LightningDataModule, columns: i
         return None
     filters = layers[0].weight.detach().cpu()
     low, high = filters.amin((1, 2, 3), keepdim=True), filters.amax((1, 2, 3), keepdim=True)
-    scaled = (255 * (filters - low) / (high - low)).byte()
-    rows = -(-len(filters) // columns)
-    figure = Figure(figsize=(4.8, 4.8 * rows / columns))
-    drawn = figure.add_axes((0, 0, 1, 1))
-    drawn.set_axis_off()
-    drawn.imshow(
-        tiled(scaled.repeat_interleave(8, 2).repeat_interleave(8, 3), columns).numpy(), interpolation="nearest"
-    )
-    return figure
+    scaled = (255 * (filters - low) / (high - low)).round().byte()
+    return sheet(scaled.repeat_interleave(8, 2).repeat_interleave(8, 3), columns)
 
 
 def mistakes(
@@ -111,11 +101,16 @@ def mistakes(
     return figure_of(drawn)
 
 
-def tiled(images: Tensor, columns: int, gap: int = 2) -> Tensor:
-    """Images uint8 [N, 3, H, W] side by side in rows, as one image [H', W', 3] on white."""
+def sheet(images: Tensor, columns: int, gap: int = 2) -> Figure:
+    """Images uint8 [N, 3, H, W] side by side in rows, on white, and nothing else."""
     rows = -(-len(images) // columns)
     padded = nn.functional.pad(images, (gap, gap, gap, gap), value=255)
     _, _, height, width = padded.shape
     whole = padded.new_full((rows * columns, 3, height, width), 255)
     whole[: len(images)] = padded
-    return whole.view(rows, columns, 3, height, width).permute(0, 3, 1, 4, 2).reshape(rows * height, columns * width, 3)
+    tiled = whole.view(rows, columns, 3, height, width).permute(0, 3, 1, 4, 2)
+    figure = Figure(figsize=(4.8, 4.8 * rows / columns))
+    drawn = figure.add_axes((0, 0, 1, 1))
+    drawn.set_axis_off()
+    drawn.imshow(tiled.reshape(rows * height, columns * width, 3).numpy(), interpolation="nearest")
+    return figure

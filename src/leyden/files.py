@@ -1,9 +1,12 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and room for them."""
 
 import os
+import tempfile
 from pathlib import Path
+from typing import IO
 
 PARTIAL = ".*.partial"  # what a process that was killed while it wrote may leave behind
+RESERVED = 32 * 1024  # bytes
 
 
 def write_whole(file: Path, *parts: bytes | memoryview) -> None:
@@ -25,6 +28,13 @@ def write_whole(file: Path, *parts: bytes | memoryview) -> None:
     finally:
         partial.unlink(missing_ok=True)
     sync(file.parent)
+
+
+def reserved(folder: Path) -> IO[bytes]:
+    """A file without a name that takes up space on the disk of `folder`, to be had by what is written after its end."""
+    file: IO[bytes] = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115  # open until it is closed
+    file.write(os.urandom(RESERVED))  # zeros may take up none
+    return file
 
 
 def sync(path: Path) -> None:

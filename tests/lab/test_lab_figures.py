@@ -42,8 +42,9 @@ def test_the_surface_of_a_net_set_by_hand_is_right_at_the_four_corners() -> None
     corners = {(a, b): round(float(surface[25 + 50 * b, 25 + 50 * a])) for a in (0, 1) for b in (0, 1)}
     assert corners == {(0, 0): 0, (0, 1): 1, (1, 0): 1, (1, 1): 0}
     assert axes.images[0].get_extent() == pytest.approx([-0.51, 1.51, -0.51, 1.51])
-    zeros, ones = (line.get_xydata().tolist() for line in axes.lines)
-    assert (zeros, ones) == ([[0, 0], [1, 1]], [[0, 1], [1, 0]])
+    assert {text.get_position(): text.get_text() for text in axes.texts} == {
+        (a, b): f"{a} xor {b} = {a ^ b}" for a in (0, 1) for b in (0, 1)
+    }
 
 
 def test_the_surface_has_a_across_and_b_up() -> None:

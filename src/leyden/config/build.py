@@ -14,7 +14,8 @@ from hydra.utils import get_object, instantiate
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import LightningDataModule, LightningModule, Trainer, seed_everything
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer, seed_everything
+from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from omegaconf import DictConfig, OmegaConf
@@ -184,6 +185,19 @@ def build_trainer(config: DictConfig, **arguments: Any) -> Trainer:
     if isinstance(trainer.strategy, SingleDeviceStrategy | DDPStrategy):  # others shard what they save
         trainer.strategy.checkpoint_io = DurableCheckpointIO()
     return trainer
+
+
+def build_bare_trainer(config: DictConfig, *callbacks: Callback, **arguments: Any) -> Trainer:
+    """One with these callbacks alone, which keeps nothing: no curves, no checkpoints."""
+    shows = any(isinstance(callback, ProgressBar) for callback in callbacks)
+    return build_trainer(
+        config,
+        callbacks=list(callbacks),
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=shows,
+        **arguments,
+    )
 
 
 class NoProfiler(PassThroughProfiler):

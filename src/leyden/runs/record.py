@@ -8,12 +8,13 @@ import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
+from typing import IO, Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
 from leyden.errors import UserError
+from leyden.files import reserved
 from leyden.runs.folder import CLAIMED, FORMAT, RunFolder
 from leyden.runs.processes import is_first_process
 from leyden.runs.slurm import is_job_of_sweep, job_id, requeue
@@ -45,12 +46,16 @@ class Record:
         self._best: Any = None
         self._earlier_config: str | None = None
         self._began = 0.0
+        self._reserve: IO[bytes] | None = None  # what the end of a run that fills the disk is written in
         self._writes = earlier is None  # a run that cannot be resumed keeps the result that it has
         self._write()
 
     def training_begins(self, trainer: Any, best: Any) -> None:
         """From here on the record follows a lightning Trainer, and the callback that knows the best monitored value."""
         self._trainer, self._best, self._began = trainer, best, time.monotonic()
+        if is_first_process():
+            with suppress(OSError):  # a disk that is full now is told of by what training writes
+                self._reserve = reserved(self.run.path)
 
     def keep_config(self) -> None:
         """Remember what a run that is about to be resumed was configured as, until it has truly begun again."""
@@ -91,11 +96,12 @@ class Record:
     def stopped(self, error: BaseException, line: str) -> None:
         """`line` says what `error` means. It goes into the log, after the traceback of what may be a fault of the code.
 
-        What cannot be written is left as it is: the folder may be gone, or the disk full."""
+        What cannot be written is left as it is: the folder may be gone."""
         with suppress(Exception):  # a GPU that has failed gives no more numbers
             self.training_ends()
         if not is_first_process():
             return
+        self._free_reserve()
         with suppress(OSError):
             if self._earlier_config is not None:
                 self.run.write("config.yaml", self._earlier_config)
@@ -105,7 +111,14 @@ class Record:
                     log.writelines([*([] if explained else traceback.format_exception(error)), f"{line}\n"])
             self._close("interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed", line)
 
+    def _free_reserve(self) -> None:
+        if self._reserve is not None:
+            with suppress(OSError), self._reserve as reserve:
+                reserve.truncate(0)  # the workers of a loader may hold it open, too
+            self._reserve = None
+
     def _close(self, status: str, error: str | None) -> None:
+        self._free_reserve()
         for name in ("best", "last"):
             if (self.run.checkpoints / f"{name}.ckpt").is_file():
                 self.result[f"{name}_checkpoint"] = f"checkpoints/{name}.ckpt"

@@ -60,18 +60,17 @@ def changes(
     resolved, so that what only refers to a changed key is no change of its own. The defaults are composed without
     Hydra, which takes twenty times as long.
     """
-    defaults = {group: names for group, names in default_choices(configs, name).items() if group[:5] != "hydra"}
+    defaults = {
+        group: names for group, names in default_choices(configs, name).items() if not group.startswith("hydra")
+    }
     chosen = {group: options(choices[group]) if group in choices else defaults[group] for group in defaults}
     words = [f"{group}={','.join(chosen[group])}" for group in defaults if defaults[group]]
     found = _differing(config, composed(configs, words, name).config, resolved)
-    told: dict[str, Any] = {}
-    for key in dict.fromkeys([*(group for group in defaults if not defaults[group]), *config, *found, *chosen]):
-        option = {"": ", ".join(chosen[key]) or "null"} if key in chosen and chosen[key] != defaults[key] else {}
-        if option and isinstance(found.get(key, {}), dict):
-            told[key] = option | found.get(key, {})
-        elif key in found:
-            told[key] = found[key]
-    return told
+    told = {group: {"": ", ".join(chosen[group]) or "null"} for group in defaults if chosen[group] != defaults[group]}
+    for key, value in found.items():
+        told[key] = told.get(key, {}) | value if isinstance(value, dict) else value
+    unchosen = (group for group in defaults if not defaults[group])  # experiment, debug: which stand first
+    return {key: told[key] for key in dict.fromkeys([*unchosen, *config, *told]) if key in told}
 
 
 def _differing(config: Mapping[str, Any], defaults: Mapping[str, Any], resolved: Mapping[str, Any]) -> dict[str, Any]:

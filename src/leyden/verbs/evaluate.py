@@ -5,7 +5,7 @@ from typing import Literal
 
 from rich.console import Console
 
-from leyden.config.build import build_trainer
+from leyden.config.build import build_bare_trainer
 from leyden.config.rebuild import rebuild
 from leyden.errors import UserError
 from leyden.terminal import show
@@ -31,9 +31,7 @@ def evaluate(
     trained = rebuild(folder, checkpoint, overrides)
     if not os.access(trained.run.path, os.W_OK):
         raise UserError(f"{folder} cannot be written to: evaluation.json has no place")
-    trainer = build_trainer(
-        trained.config, logger=False, enable_checkpointing=False, callbacks=[Progress()], default_root_dir=folder
-    )
+    trainer = build_bare_trainer(trained.config, Progress(), default_root_dir=folder)
     score = trainer.test if split == "test" else trainer.validate
     parts = score(trained.model, datamodule=trained.data, verbose=False)
     metrics = {name: float(value) for part in parts for name, value in part.items()}

@@ -8,7 +8,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from PIL import Image
 from rich.console import Console
 
-from leyden.config.build import build_figures, build_trainer
+from leyden.config.build import build_bare_trainer, build_figures
 from leyden.config.rebuild import rebuild
 from leyden.errors import UserError
 from leyden.files import write_whole
@@ -42,14 +42,7 @@ def figures(
     if not is_overridden("test_step", trained.model) or not is_overridden("test_dataloader", trained.data):
         raise UserError(f"{folder}: figures are drawn of a test, and {type(trained.model).__name__} has none")
     drawing = Figures(trained.run.figures, functions, CSVLogger(trained.run.path).history())
-    trainer = build_trainer(
-        trained.config,
-        callbacks=[drawing],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        default_root_dir=folder,
-    )
+    trainer = build_bare_trainer(trained.config, drawing, default_root_dir=folder)
     trainer.test(trained.model, datamodule=trained.data, verbose=False)
     files = [*drawing.files, *(animations(trained.run) if animate else ())]
     if trainer.is_global_zero:

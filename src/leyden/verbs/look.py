@@ -30,12 +30,7 @@ from leyden.verbs.findings import FAULT, NONE, OK, SKIPPED, UNFIT, Finding
 from leyden.verbs.train import build_callbacks, built_loggers, guards
 
 OVER_EACH = ("optimizer", "scheduler", "trainer", "callbacks", "logger")
-ALONE = (
-    "model",
-    "data",
-    "figures",
-    "debug",
-)  # which of them go together is not known: their arguments alone are looked at
+ALONE = ("model", "data", "figures", "debug")  # which go together is not known: arguments alone are looked at
 STEPPED = ("", "optimizer", "scheduler")
 SMALL = 32  # samples in the batch of a step
 

@@ -11,13 +11,16 @@ for name in ("lightning.pytorch", "lightning.fabric"):
     logging.getLogger(name).setLevel(logging.WARNING)
 logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # compile=true on a machine without a GPU
 logging.captureWarnings(True)
-warnings.filterwarnings("ignore", message=r".*LeafSpec.* is deprecated")
-warnings.filterwarnings("ignore", message=r"The number of training batches .* is smaller than the logging interval")
-warnings.filterwarnings("ignore", message=r"Checkpoint directory .* exists and is not empty")
-warnings.filterwarnings("ignore", message=r"GPU available but not used")  # said where training begins
-warnings.filterwarnings("ignore", message=r"The '\w+' does not have many workers")  # said of any number, unmeasured
-warnings.filterwarnings("ignore", message=r"The `srun` command is available on your system but is not used")
-warnings.filterwarnings("ignore", message=r"Total length of `TensorLoader` across ranks is zero")  # an empty split
+for said in (
+    r".*LeafSpec.* is deprecated",
+    r"The number of training batches .* is smaller than the logging interval",
+    r"Checkpoint directory .* exists and is not empty",
+    r"GPU available but not used",  # said where training begins
+    r"The '\w+' does not have many workers",  # said of any number, unmeasured
+    r"The `srun` command is available on your system but is not used",
+    r"Total length of `TensorLoader` across ranks is zero",  # an empty split
+):
+    warnings.filterwarnings("ignore", message=said)
 
 
 def _in_one_line(message: Warning | str, category: type[Warning], filename: str, lineno: int, line: object = "") -> str:

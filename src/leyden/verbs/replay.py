@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
-from leyden.config.build import build_trainer
+from leyden.config.build import build_bare_trainer
 from leyden.config.rebuild import rebuild
 from leyden.errors import UserError
 from leyden.runs.folder import RunFolder
@@ -36,18 +36,8 @@ def replay(folder: str) -> dict[str, Any]:
     stopped = load_checkpoint(file)
     trained = rebuild(folder, str(file))
     watch = Watch(trained.model)
-    trainer = build_trainer(
-        trained.config,
-        callbacks=[watch],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        max_epochs=1,
-        max_steps=1,
-        accumulate_grad_batches=1,
-        devices=1,
-        strategy="auto",
-    )
+    one_step = {"max_epochs": 1, "max_steps": 1, "accumulate_grad_batches": 1, "devices": 1, "strategy": "auto"}
+    trainer = build_bare_trainer(trained.config, watch, **one_step)
     batches: Any = [stopped["batch"]]
     trainer.fit(trained.model.train(), DataLoader(batches, batch_size=None))
     table = Table("gradient of", "norm then", "norm now", box=None, pad_edge=False, header_style="bold")

@@ -31,14 +31,15 @@ from leyden.verbs.tables import print_and_keep
 
 log = logging.getLogger(__name__)
 
+COMPARED = ("seed", "population", "model", "data", "optimizer", "scheduler", "trainer")
+
 
 @dataclass(frozen=True)
 class Resumed:
     """A run that goes on, by a command of `words`: from `checkpoint`, or from its start where it had none.
 
     `result` is what it had come to, `provenance` what it is made of now, `model_was` what of the model is not as it
-    was. `begun` is called when nothing can be wrong
-    with its config any more.
+    was. `begun` is called when nothing can be wrong with its config any more.
     """
 
     words: Sequence[str]
@@ -47,9 +48,6 @@ class Resumed:
     provenance: Mapping[str, Any]
     begun: Callable[[], None] = lambda: None
     model_was: Sequence[str] = ()
-
-
-COMPARED = ("seed", "population", "model", "data", "optimizer", "scheduler", "trainer")
 
 
 @only_own_hooks
@@ -81,8 +79,13 @@ class Run(Callback):
         if self.resumed and isinstance(pl_module, SupervisedModule):
             self._retune(trainer, pl_module)
         self.continue_curves(trainer)
-        if not trainer.is_global_zero:
-            return
+        if trainer.is_global_zero:
+            self._keep_provenance(trainer)
+            self._log_texts(trainer)
+            self._say_what_begins(trainer, pl_module)
+
+    def _keep_provenance(self, trainer: Trainer) -> None:
+        """What is used; where a run goes on or is run again, what of it is not as it was is said."""
         data = trainer.datamodule  # type: ignore[attr-defined]
         facts: dict[str, Any] = {
             "data": data.fingerprint() if isinstance(data, TensorDataModule | PopulationData) else None,
@@ -101,12 +104,13 @@ class Run(Callback):
             first = RunFolder(self.config.rerun)
             said_to_differ(f"in {first}", first.provenance(), before | facts)
         self.folder.write_provenance(facts)
-        self._log_texts(trainer)
-        name, count = type(pl_module).__name__, sum(parameter.numel() for parameter in pl_module.parameters())
-        said = f"{name} ({count:,} parameters)"
-        if isinstance(pl_module, Population):
-            each = f"{type(pl_module.model).__name__} ({count // len(pl_module):,} parameters each)"
-            said = f"{len(pl_module):,} x {each}"
+
+    def _say_what_begins(self, trainer: Trainer, model: LightningModule) -> None:
+        count = sum(parameter.numel() for parameter in model.parameters())
+        said = f"{type(model).__name__} ({count:,} parameters)"
+        if isinstance(model, Population):
+            each = f"{type(model.model).__name__} ({count // len(model):,} parameters each)"
+            said = f"{len(model):,} x {each}"
         where = f"{trainer.world_size} x {trainer.strategy.root_device.type}"
         if trainer.strategy.root_device.type == "cpu" and torch.accelerator.is_available():
             where += " (a GPU is there: trainer=gpu)"

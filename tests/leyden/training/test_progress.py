@@ -44,13 +44,18 @@ def test_where_there_is_no_terminal_a_plain_line_says_how_far_training_is(tmp_pa
     assert re.fullmatch(rf"epoch 4/4, validation 1/1{ends}", lines[-1])
 
 
-def test_on_a_terminal_the_line_is_drawn_over_itself_and_kept_to_one(tmp_path, monkeypatch) -> None:
-    monkeypatch.setenv("TERM", "xterm")
-    screen = io.StringIO()
+def on_screen(screen: io.StringIO) -> Progress:
+    """As on a terminal of 120 columns."""
     progress = Progress()
     progress.console = Console(file=screen, force_terminal=True, width=120)
     progress.seconds, progress.is_live = 0.0, True
-    fit(progress, tmp_path)
+    return progress
+
+
+def test_on_a_terminal_the_line_is_drawn_over_itself_and_kept_to_one(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    screen = io.StringIO()
+    fit(on_screen(screen), tmp_path)
     shown = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", screen.getvalue())
     assert "epoch 1/4" in shown
     assert "epoch 4/4" in shown
@@ -95,11 +100,8 @@ def test_what_is_said_meanwhile_stands_above_the_line(tmp_path, monkeypatch) -> 
     monkeypatch.setattr("sys.stdout", screen)
     handler = logging.StreamHandler(screen)
     logging.getLogger().addHandler(handler)
-    progress = Progress()
-    progress.console = Console(file=screen, force_terminal=True, width=120)
-    progress.seconds, progress.is_live = 0.0, True
     try:
-        fit(progress, tmp_path, Talking())
+        fit(on_screen(screen), tmp_path, Talking())
     finally:
         logging.getLogger().removeHandler(handler)
     assert handler.stream is screen

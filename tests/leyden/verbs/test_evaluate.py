@@ -45,6 +45,14 @@ def test_another_split_and_another_checkpoint_can_be_named(xor_run: tuple[Path, 
     assert sorted(last) == ["val/accuracy", "val/loss"]
 
 
+def test_a_run_that_was_trained_without_a_progress_bar_is_scored_all_the_same(tmp_path: Path) -> None:
+    quiet = "callbacks.progress=null", "+trainer.enable_progress_bar=false", "figures=none"
+    completed = train("experiment=xor", "trainer.max_epochs=10", *quiet, f"paths.log_dir={tmp_path}")
+    assert completed.returncode == 0, completed.stderr
+    kept = json.loads((only_folder(tmp_path / "xor") / "result.json").read_text())["metrics"]
+    assert evaluate(str(only_folder(tmp_path / "xor"))) == {name: kept[name] for name in ("test/loss", "test/accuracy")}
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [

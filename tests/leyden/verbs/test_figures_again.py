@@ -1,11 +1,10 @@
 """The figures of real runs: what a training leaves, and `leyden figures`."""
 
-import re
 import shutil
 from pathlib import Path
 
 import pytest
-from conftest import CONFIGS, PROJECT, Completed, called, command, only_folder, train
+from conftest import Completed, called, only_folder, train
 from omegaconf import OmegaConf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -109,25 +108,6 @@ def test_a_name_writes_into_no_other_folder() -> None:
     config = OmegaConf.create({"targets": ["lab"], "figures": {"../../mine": "lab.figures.wave"}})
     with pytest.raises(UserError, match=r"figures\.\.\./\.\./mine: is no name for a file"):
         build_figures(config)
-
-
-def test_the_figure_of_the_page_on_figures_is_drawn(tmp_path: Path) -> None:
-    page = (PROJECT / "docs" / "figures.md").read_text()
-    code, config = (
-        re.findall(rf"^```{kind}\n# (\S+)\n(.*?)^```$", page, re.M | re.S)[0] for kind in ("python", "yaml")
-    )
-    project = tmp_path / "project"
-    shutil.copytree(PROJECT / "src", project / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(CONFIGS, project / "configs", ignore=shutil.ignore_patterns("local"))
-    shutil.copy(PROJECT / "train.py", project)
-    for name, text in (code, config):
-        with (project / name).open("a") as file:
-            file.write(text)
-    words = "experiment=sine", "figures=mine", "trainer.max_epochs=3"
-    completed = command("python", "train.py", *words, cwd=project, PYTHONPATH=str(project / "src"))
-    assert (completed.returncode, completed.stderr) == (0, "")
-    run = only_folder(project / "logs" / "sine")
-    assert {"errors.png", "fit.png"} <= set(pictures(run))
 
 
 @pytest.mark.slow

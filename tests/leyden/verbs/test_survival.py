@@ -328,9 +328,10 @@ def test_a_folder_that_is_deleted_under_a_run_stays_deleted(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == [other]
 
 
-def test_a_disk_that_fills_up_while_it_trains(small_disk: Path) -> None:
+@pytest.mark.parametrize("figures", ["none", "xor"])  # of which the disk is then full to its last byte
+def test_a_disk_that_fills_up_while_it_trains(figures: str, small_disk: Path) -> None:
     words = "experiment=xor", "checkpoint.every_n_steps=20", "model.hidden_features=2000", "trainer.max_epochs=100"
-    completed = called("train", *words, "figures=none", f"paths.log_dir={small_disk}/logs")
+    completed = called("train", *words, f"figures={figures}", f"paths.log_dir={small_disk}/logs")
     folder = only_folder(small_disk / "logs" / "xor")
     assert completed.returncode == 1
     assert "No space left on device" in completed.stderr

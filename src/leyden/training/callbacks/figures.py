@@ -86,12 +86,11 @@ class Figures(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keeps what is answered, so that the model need not be asked again; of several processes each has a part."""
-        if trainer.world_size > 1 or dataloader_idx > 0 or not isinstance(batch, tuple | list) or len(batch) < 2:
+        if trainer.world_size > 1 or dataloader_idx > 0:
             return
-        if all(isinstance(each, Tensor) and each.ndim for each in (outputs, batch[1])) and len(outputs) == len(
-            batch[1]
-        ):
-            self._said.append((outputs.float().cpu(), batch[1].cpu()))
+        match outputs, batch:
+            case Tensor(), (_, Tensor() as targets, *_) if outputs.shape[:1] == targets.shape[:1] != ():
+                self._said.append((outputs.float().cpu(), targets.cpu()))
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._draw_all(trainer, pl_module, set(self.figures))
@@ -140,7 +139,7 @@ class Figures(Callback):
         step = trainer.fit_loop.epoch_loop._batches_that_stepped - (epoch is not None)
         for logger in trainer.loggers:
             if hasattr(logger, "log_image"):
-                logger.log_image(f"figures/{name}", [pixels], step=step)
+                logger.log_image(f"figures/{name}", [str(file)], step=step)
 
     def _given(self, trainer: Trainer, module: LightningModule, asked_for: Collection[str]) -> dict[str, Any]:
         """What a function asks for by its name; None where it is not known."""

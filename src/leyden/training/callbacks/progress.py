@@ -59,19 +59,7 @@ class Progress(ProgressBar):
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._begin(trainer)
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        now = time.monotonic()
-        if now >= self._next_look:
-            self._next_look = now + self.seconds
-            loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
-            # Lightning has divided it by the number of batches that gradients are accumulated over.
-            self._loss = None if loss is None else float(loss) * trainer.accumulate_grad_batches
-            self._done = _fraction_done(trainer, (batch_idx + 1) / trainer.num_training_batches)
-            self._show(self._of_training(trainer, now), self._of_training(trainer, now, narrow=True))
-
-    def on_validation_batch_end(
+    def _on_batch_end(
         self,
         trainer: Trainer,
         pl_module: LightningModule,
@@ -81,29 +69,19 @@ class Progress(ProgressBar):
         dataloader_idx: int = 0,
     ) -> None:
         now = time.monotonic()
-        if now >= self._next_look:
-            self._next_look = now + self.seconds
+        if now < self._next_look:
+            return
+        self._next_look = now + self.seconds
+        if trainer.training:
+            self._show(self._of_training_batch(trainer, now, outputs, batch_idx + 1))
+        elif trainer.testing:
+            self._show(self._of_test(now, batch_idx + 1, trainer.num_test_batches[dataloader_idx]))
+        else:
             doing = f"validation {_of(batch_idx + 1, trainer.num_val_batches[dataloader_idx])}"
-            if trainer.state.fn == TrainerFn.VALIDATING:
-                self._show([doing])
-            else:
-                self._show(self._of_training(trainer, now, doing), self._of_training(trainer, now, doing, narrow=True))
+            alone = trainer.state.fn == TrainerFn.VALIDATING
+            self._show([doing] if alone else self._of_training(trainer, now, doing))
 
-    def on_test_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        now = time.monotonic()
-        if now >= self._next_look:
-            self._next_look = now + self.seconds
-            total = trainer.num_test_batches[dataloader_idx]
-            self._done = (batch_idx + 1) / total
-            self._show([f"test {_of(batch_idx + 1, total)}", *self._left(now)])
+    on_train_batch_end = on_validation_batch_end = on_test_batch_end = _on_batch_end
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._end()
@@ -144,8 +122,20 @@ class Progress(ProgressBar):
             for handler in self._through_live:
                 handler.setStream(sys.stdout)
 
-    def _of_training(self, trainer: Trainer, now: float, doing: str = "", narrow: bool = False) -> list[str]:
-        """The parts of the line; `narrow`: in fewer letters."""
+    def _of_training_batch(self, trainer: Trainer, now: float, outputs: Any, number: int) -> list[str]:
+        loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
+        # Lightning has divided it by the number of batches that gradients are accumulated over.
+        self._loss = None if loss is None else float(loss) * trainer.accumulate_grad_batches
+        self._done = _fraction_done(trainer, number / trainer.num_training_batches)
+        return self._of_training(trainer, now)
+
+    def _of_test(self, now: float, number: int, total: float) -> list[str]:
+        self._done = number / total
+        return [f"test {_of(number, total)}", *self._left(now)]
+
+    def _of_training(self, trainer: Trainer, now: float, doing: str = "") -> list[str]:
+        """The parts of the line, in fewer letters on a narrow terminal."""
+        narrow = self.is_live and self.console.width < WIDE
         digits = 3 if narrow else 4
         parts = [_place(trainer)]
         if doing or self._loss is not None:
@@ -167,14 +157,14 @@ class Progress(ProgressBar):
         hours, minutes, seconds = left // 3600, left // 60 % 60, left % 60
         return [f"{hours}:{minutes:02d}:{seconds:02d} left" if hours else f"{minutes}:{seconds:02d} left"]
 
-    def _show(self, parts: list[str], narrow: list[str] | None = None) -> None:
+    def _show(self, parts: list[str]) -> None:
         line = ", ".join(parts)
         if not self.is_live:
             log.info(line)
             return
         width = self.console.width
         if width < WIDE:
-            line = _fitted(narrow or parts, width - (BAR + 1 if width >= WITH_BAR else 0))
+            line = _fitted(parts, width - (BAR + 1 if width >= WITH_BAR else 0))
         self._live = self._live or self._start_live()
         self._live.update(self._task, completed=self._done or 0.0, description=line, refresh=True)
 

@@ -4,7 +4,6 @@ import csv
 import io
 import math
 import os
-import time
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from pathlib import Path
@@ -14,7 +13,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from leyden.files import sync, write_whole
-from leyden.training.loggers.of_runs import SAVE_SECONDS, Params, RunLogger
+from leyden.training.loggers.of_runs import Params, RunLogger
 
 
 class CSVLogger(RunLogger, Logger):
@@ -28,7 +27,6 @@ class CSVLogger(RunLogger, Logger):
         self.file = Path(save_dir) / "metrics.csv"
         self._columns: list[str] | None = None  # as they stand in the file; None until it is looked at
         self._rows: list[dict[str, Any]] = []
-        self._next_save = 0.0
 
     @property
     def name(self) -> str:
@@ -54,8 +52,7 @@ class CSVLogger(RunLogger, Logger):
 
     @rank_zero_only
     def save(self) -> None:
-        if (now := time.monotonic()) >= self._next_save:
-            self._next_save = now + SAVE_SECONDS
+        if self.is_save_due():
             self._write(len(self._rows) - 1)  # the last row may not be complete yet
 
     @rank_zero_only

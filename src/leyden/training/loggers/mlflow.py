@@ -6,7 +6,7 @@ import math
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
+from PIL import Image
 
 from leyden.errors import UserError
-from leyden.training.loggers.of_runs import SAVE_SECONDS, Params, RunLogger, Status, flat, name_of
+from leyden.training.loggers.of_runs import Params, Picture, RunLogger, Status, flat, name_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -54,7 +55,6 @@ class MLFlowLogger(RunLogger, Logger):
         self._values: dict[tuple[str, int], tuple[float, int]] = {}  # name, step: value, milliseconds; to be written
         self._there: dict[str, int] = {}  # the last step of each name that an earlier logger of this run wrote
         self._step = 0
-        self._next_save = 0.0
         self._answers = True
 
     @property
@@ -115,12 +115,13 @@ class MLFlowLogger(RunLogger, Logger):
             self._values[_allowed(name), self._step] = (float(value), now)
 
     @rank_zero_only
-    def log_image(self, key: str, images: list[Any], step: int | None = None) -> None:
-        """Arrays uint8 [H, W, 3]; several of them are numbered."""
+    def log_image(self, key: str, images: Sequence[Picture], step: int | None = None) -> None:
+        """As Lightning's other loggers take them; several get numbers."""
         for number, image in enumerate(images):
             name = key if len(images) == 1 else f"{key}/{number}"
+            shown = Image.open(image) if isinstance(image, str) else image
             with self._patiently():
-                self.experiment.log_image(self.run_id, image, key=name, step=step or 0, synchronous=True)
+                self.experiment.log_image(self.run_id, shown, key=name, step=step or 0, synchronous=True)
 
     @rank_zero_only
     def log_summary(self, values: Mapping[str, str | float]) -> None:
@@ -132,8 +133,7 @@ class MLFlowLogger(RunLogger, Logger):
 
     @rank_zero_only
     def save(self) -> None:
-        if (now := time.monotonic()) >= self._next_save:
-            self._next_save = now + SAVE_SECONDS
+        if self.is_save_due():
             self.flush(self._step)  # at which more may be logged
 
     @rank_zero_only

@@ -3,7 +3,6 @@
 import io
 import math
 import os
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from torch.utils.tensorboard.summary import hparams
 from torch.utils.tensorboard.summary import text as text_summary
 
 from leyden.files import sync
-from leyden.training.loggers.of_runs import SAVE_SECONDS, Params, RunLogger, Status, flat
+from leyden.training.loggers.of_runs import Params, Picture, RunLogger, Status, flat
 
 
 class TensorBoardLogger(RunLogger, LightningTensorBoardLogger):
@@ -34,7 +33,6 @@ class TensorBoardLogger(RunLogger, LightningTensorBoardLogger):
         super().__init__(str(save_dir), name="", version="", default_hp_metric=False)
         self._wrote_hyperparams = False
         self._ended: Summary | None = None  # to be written
-        self._next_save = 0.0
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
@@ -48,23 +46,24 @@ class TensorBoardLogger(RunLogger, LightningTensorBoardLogger):
         values = [
             Summary.Value(tag=name, simple_value=float(value)) for name, value in metrics.items() if name != "epoch"
         ]
-        self.experiment._get_file_writer().add_summary(Summary(value=values), step)
+        self._add(Summary(value=values), step)
 
     @rank_zero_only
-    def log_image(self, key: str, images: Sequence[NDArray[np.uint8]], step: int | None = None) -> None:
-        """Pictures [H, W, 3], as Lightning's other loggers take them; several get numbers."""
-        for number, pixels in enumerate(images):
-            height, width, _ = pixels.shape
-            image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=png_of(pixels))
+    def log_image(self, key: str, images: Sequence[Picture], step: int | None = None) -> None:
+        """As Lightning's other loggers take them; several get numbers."""
+        for number, image in enumerate(images):
+            png = Path(image).read_bytes() if isinstance(image, str) else png_of(image)
+            width, height = Image.open(io.BytesIO(png)).size
+            shown = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=png)
             tag = key if len(images) == 1 else f"{key}_{number}"
-            self.experiment._get_file_writer().add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), step)
+            self._add(Summary(value=[Summary.Value(tag=tag, image=shown)]), step)
 
     @rank_zero_only
     def log_hyperparams(self, params: Params, metrics: dict[str, Any] | None = None, step: int | None = None) -> None:
         if self._wrote_hyperparams:
             return
         _, started, self._ended = hparams(_shown(params), {})  # type: ignore[no-untyped-call]
-        self.experiment._get_file_writer().add_summary(started)
+        self._add(started)
         self._wrote_hyperparams = True
 
     @rank_zero_only
@@ -72,7 +71,7 @@ class TensorBoardLogger(RunLogger, LightningTensorBoardLogger):
         """Show `text`, which may be Markdown, under the name `key` in the Text tab."""
         shown = text_summary(key, text)  # type: ignore[no-untyped-call]
         shown.value[0].tag = key  # torch would add a name of its own
-        self.experiment._get_file_writer().add_summary(shown, step)
+        self._add(shown, step)
 
     @rank_zero_only
     def continue_from(self, step: int) -> None:
@@ -82,8 +81,7 @@ class TensorBoardLogger(RunLogger, LightningTensorBoardLogger):
 
     @rank_zero_only
     def save(self) -> None:
-        if (now := time.monotonic()) >= self._next_save:
-            self._next_save = now + SAVE_SECONDS
+        if self.is_save_due():
             self.experiment.flush()
 
     @rank_zero_only
@@ -99,13 +97,16 @@ class TensorBoardLogger(RunLogger, LightningTensorBoardLogger):
         if self._experiment is None:
             return
         if status == "success" and self._ended is not None:
-            self.experiment._get_file_writer().add_summary(self._ended)
+            self._add(self._ended)
             self._ended = None
         self.experiment.flush()
 
     def close(self, status: Status) -> None:
         if self._experiment is not None:
             self._experiment.close()
+
+    def _add(self, summary: Summary, step: int | None = None) -> None:
+        self.experiment._get_file_writer().add_summary(summary, step)
 
 
 def png_of(pixels: NDArray[np.uint8]) -> bytes:

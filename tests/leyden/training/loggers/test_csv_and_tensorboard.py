@@ -1,11 +1,15 @@
 import csv
+import io
 import json
 import re
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from tensorboard import program
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from leyden.training.loggers import CSVLogger, TensorBoardLogger
 
@@ -51,6 +55,24 @@ def test_a_second_logger_continues_the_table_of_the_first(tmp_path: Path) -> Non
         logger.log_metrics({"loss": float(step)}, step=step)
         logger.finalize("success")
     assert rows(tmp_path) == [{"step": "1", "loss": "1.0"}, {"step": "2", "loss": "2.0"}]
+
+
+def test_a_picture_is_the_file_or_the_pixels_that_were_given(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 12, 3)).astype(np.uint8)
+    file = tmp_path / "picture.png"
+    Image.fromarray(pixels).save(file)
+    logger = TensorBoardLogger(tmp_path)
+    logger.log_image("one", [str(file)], step=7)
+    logger.log_image("both", [str(file), pixels], step=8)
+    logger.close("finished")
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    logged = {tag: events.Images(tag)[0] for tag in events.Tags()["images"]}
+    assert {tag: (each.step, each.width, each.height) for tag, each in logged.items()} == {
+        "one": (7, 12, 8), "both_0": (8, 12, 8), "both_1": (8, 12, 8),
+    }  # fmt: skip
+    assert logged["one"].encoded_image_string == logged["both_0"].encoded_image_string == file.read_bytes()
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(logged["both_1"].encoded_image_string))), pixels)
 
 
 @pytest.fixture(scope="module")

@@ -40,13 +40,16 @@ def run_of(logger: MLFlowLogger) -> Any:
     return logger.experiment.get_run(logger.run_id)
 
 
-def test_a_picture_is_kept_as_it_is(database: Path) -> None:
+def test_a_picture_is_kept_as_it_is(database: Path, tmp_path: Path) -> None:
     logger = logger_of("xor/pictures", database)
     picture = np.random.default_rng(0).integers(0, 256, (8, 12, 3)).astype(np.uint8)
-    logger.log_image("test/predictions", [picture], step=7)
-    (file,) = (database.parent / "mlflow" / "xor" / logger.run_id / "artifacts" / "images").glob("*.png")
-    assert file.name.startswith("test~predictions+step+7+")
-    assert np.array_equal(np.asarray(Image.open(file)), picture)
+    Image.fromarray(picture).save(tmp_path / "picture.png")
+    logger.log_image("test/predictions", [str(tmp_path / "picture.png"), picture], step=7)
+    files = sorted((database.parent / "mlflow" / "xor" / logger.run_id / "artifacts" / "images").glob("*.png"))
+    for number, file in enumerate(files):
+        assert file.name.startswith(f"test~predictions~{number}+step+7+")
+        assert np.array_equal(np.asarray(Image.open(file)), picture)
+    assert len(files) == 2
 
 
 @pytest.mark.parametrize("folder", ["sine/2026-11-21", "it's a run", 'a "run"', "sweeps/2026-11-21_20-50-37/3"])
