@@ -39,9 +39,9 @@ def test_the_surface_of_a_net_set_by_hand_is_right_at_the_four_corners() -> None
     axes = drawn(decision_surface(solved(), data)).axes[0]
     surface = axes.images[0].get_array()
     assert surface is not None
-    corners = {(a, b): round(float(surface[25 + 50 * b, 25 + 50 * a])) for a in (0, 1) for b in (0, 1)}
+    corners = {(a, b): round(float(surface[10 + 20 * b, 10 + 20 * a])) for a in (0, 1) for b in (0, 1)}
     assert corners == {(0, 0): 0, (0, 1): 1, (1, 0): 1, (1, 1): 0}
-    assert axes.images[0].get_extent() == pytest.approx([-0.51, 1.51, -0.51, 1.51])
+    assert axes.images[0].get_extent() == pytest.approx([-0.525, 1.525, -0.525, 1.525])
     assert {text.get_position(): text.get_text() for text in axes.texts} == {
         (a, b): f"{a} xor {b} = {a ^ b}" for a in (0, 1) for b in (0, 1)
     }
@@ -53,7 +53,7 @@ def test_the_surface_has_a_across_and_b_up() -> None:
     net.forward = lambda inputs: inputs[:, :1]  # type: ignore[method-assign]
     surface = drawn(decision_surface(net, data)).axes[0].images[0].get_array()
     assert surface is not None
-    assert surface[0].tolist() == pytest.approx(torch.linspace(-0.5, 1.5, 101).tolist())
+    assert surface[0].tolist() == pytest.approx(torch.linspace(-0.5, 1.5, 41).tolist())
 
 
 def test_the_loss_of_xor_stands_beside_that_of_a_straight_line() -> None:

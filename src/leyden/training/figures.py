@@ -43,6 +43,7 @@ STYLE: Any = {  # 480 pixels wide: letters are still 11 pixels high where that i
     "image.cmap": "cividis",
     "legend.frameon": False,
 }
+MOST_ASKED = 256  # inputs at a time: of a grid of points there are many, and the model may be wide
 MOST_NUMBERS, MOST_NAMES = 12, 30  # classes, beyond which their cells, and their rows, are too small to be read
 
 
@@ -76,7 +77,7 @@ def figure_of(drawn: Axes) -> Figure:
 def ask(module: LightningModule, data: TensorDataModule, inputs: Tensor) -> Tensor:
     """What the model says [N, ...] to inputs [N, ...] as the splits hold them; on the CPU."""
     said = []
-    for part in torch.split(inputs, data.eval_batch_size):
+    for part in torch.split(inputs, min(data.eval_batch_size, MOST_ASKED)):
         part = part.to(module.device)
         part = part if data.normalize is None else data.normalize.to(module.device)(part)
         part = part.to(module.dtype) if part.is_floating_point() else part
