@@ -10,6 +10,7 @@ from pathlib import Path
 from leyden.arguments import Signature
 from leyden.command import train
 from leyden.errors import UserError
+from leyden.imports import imports_at_once
 
 VERBS = ("train", "evaluate", "predict", "figures", "export", "runs", "report", "diff", "replay", "check", "completion")
 COMPLETE = "_complete"  # an inner word: what the scripts of `leyden completion` ask
@@ -38,7 +39,9 @@ def main(arguments: Sequence[str] | None = None, project: Path | None = None) ->
         else:
             positional, keywords = Signature.of(verb).bind(words)
             try:
-                getattr(importlib.import_module(f"leyden.verbs.{verb}"), verb)(*positional, **keywords)
+                with imports_at_once():
+                    module = importlib.import_module(f"leyden.verbs.{verb}")
+                getattr(module, verb)(*positional, **keywords)
                 sys.stdout.flush()
             except BrokenPipeError:  # whoever reads what is printed has read enough
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

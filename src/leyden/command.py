@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leyden.errors import UserError
+from leyden.imports import imports_at_once
 from leyden.signals import deaf, told_to_stop
 
 if TYPE_CHECKING:
@@ -86,7 +87,9 @@ def _go_on(verb: str, folder: str, words: Sequence[str]) -> None:
         raise UserError(f"{verb}= goes on with one run: leave -m out (sweep.resume=SWEEP goes on with a sweep)")
     if any(word.startswith("rerun=") for word in words):
         raise UserError(f"{verb}= goes on with a run, rerun= runs it again in a new folder: leave one of them out")
-    getattr(importlib.import_module("leyden.verbs.resume"), verb)(folder, _without(verb, words))
+    with imports_at_once():
+        module = importlib.import_module("leyden.verbs.resume")
+    getattr(module, verb)(folder, _without(verb, words))
 
 
 def _words_of_sweep(words: Sequence[str]) -> list[str]:
@@ -135,8 +138,9 @@ def train_task(config: "DictConfig") -> float | None:
 
     run = RunFolder(config.paths.run_dir)
     try:
-        from leyden.verbs.resume import resume  # takes seconds: torch and lightning
-        from leyden.verbs.train import train
+        with imports_at_once():
+            from leyden.verbs.resume import resume
+            from leyden.verbs.train import train
 
         before = folder_of_requeued_job(Path(config.paths.log_dir), list(HydraConfig.get().overrides.task))
         if before is None and run.path.absolute() not in CLAIMED and (run.path / "config.yaml").is_file():
