@@ -9,7 +9,9 @@ from typing import Any
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from leyden.config.interpolations import refuse_unresolved
 from leyden.config.words import checked_loader, checked_words
 from leyden.errors import UserError
 
@@ -46,6 +48,13 @@ def run(task: Callable[[DictConfig], Any], arguments: Sequence[str], project: Pa
     try:
         with checked_loader():
             hydra.main(config_path=str(configs), config_name="train", version_base=VERSION_BASE)(task)()
+    except OmegaConfBaseException:  # of --cfg job --resolve: a run tells itself what it cannot resolve
+        from leyden.config.origin import Origin  # knows run folders, too
+
+        origin = Origin.of_this_job()
+        with checked_loader(), hydra.initialize_config_dir(str(configs), version_base=VERSION_BASE):
+            refuse_unresolved(hydra.compose(origin.name, list(origin.words)), origin)
+        raise
     except RuntimeError as error:
         if str(error).startswith("Unknown plugin class"):  # ours are known to commands that ask for a sweep
             raise UserError("hydra.mode=MULTIRUN in a config has no effect here: type -m") from error
