@@ -299,7 +299,7 @@ def is_refused(words: Sequence[str], meant: str, project: Path) -> bool:
     left = [path for path in (project / "logs").rglob("*") if path.is_file()]
     shutil.rmtree(project / "logs", ignore_errors=True)
     said = err.getvalue()
-    refused = re.fullmatch("error: .*\n", said) and meant in said and not left
+    refused = re.fullmatch("(error: .*\n)+", said) and meant in said and not left
     if not refused:
         print(f"{' '.join(words)}: {said[-300:] or 'NOT FOUND'}{' and left files' if left else ''}")
     return bool(refused)

@@ -27,7 +27,7 @@ OF_SWEEPS = re.compile(r"\+*(sweep|launcher|hydra[./](launcher|sweeper))[=.]")
 
 
 def main(arguments: Sequence[str] | None = None, project: Path | None = None) -> None:
-    """Run a verb. Exits with status 1, and one line on standard error where the user can put right what is wrong."""
+    """Run a verb. Exits with status 1, and a line on standard error for each mistake that the user can put right."""
     verb, *words = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that knows ASCII alone stops no training
@@ -89,7 +89,8 @@ def _train(words: Sequence[str], project: Path | None) -> None:
 
             spelt = as_hydra_spells if any(word in MULTIRUN for word in words) else str
             program = "leyden train" if project is None else "python train.py"
-            raise error.with_command(program, words, accepted, spelt) from error
+            error.propose(program, words, accepted, spelt)
+            raise
 
 
 def _train_or_go_on(words: Sequence[str], given: Mapping[str, str], project: Path) -> None:
@@ -183,6 +184,7 @@ def _whole(error: Exception) -> str:
 def _fail(error: Exception, unexplained: Callable[[Exception], str] = _whole) -> NoReturn:
     from leyden.config.explain import explain
 
-    line = explain(error)
-    print(unexplained(error).rstrip("\n") if line is None else f"error: {line}", file=sys.stderr)
+    lines = [f"error: {line}" for line in explain(error)] or [unexplained(error).rstrip("\n")]
+    proposed = [f"try: {error.command}"] if isinstance(error, UserError) and error.command else []
+    print(*lines, *proposed, sep="\n", file=sys.stderr)
     sys.exit(1)

@@ -46,7 +46,7 @@ def test_leyden_without_a_verb_lists_the_verbs() -> None:
 
 
 BAD_INPUT = {
-    "experiment=xorr": r"experiment=xorr: no such option, did you mean xor\? \(there are: .*, xor_linear\); try: .*",
+    "experiment=xorr": r"experiment=xorr: no such option, did you mean xor\? \(there are: .*, xor_linear\)\ntry: .*",
     "experimnt=xor": r"experimnt: no such group or key, did you mean experiment\?.*",
     "modle=simple_net": r"modle: no such group or key, did you mean model\?.*",
     "optimizer.lrr=1": r"optimizer\.lrr: no such group or key, did you mean optimizer\.lr\?.*",
@@ -59,7 +59,7 @@ BAD_INPUT = {
     "checkpoint.every_n_minutes=0": r"callbacks\.last \(.*\): every_n_minutes must be a number above 0.* not 0",
     "checkpoint.every_n_minutes=abc": r"checkpoint\.every_n_minutes=abc: must be a number",
     "seed=-1": r"seed=-1: must be a whole number from 0 to 4294967295",
-    "seed=1,2": r"seed=1,2: several values take -m, a list is .*; try: python train\.py -m seed=1,2 paths\.log_dir=.*",
+    "seed=1,2": r"seed=1,2: several values take -m, a list is .*\ntry: python train\.py -m seed=1,2 paths\.log_dir=.*",
     "trainer.max_epochs=ten": r"trainer\.max_epochs=ten: must be a number",
 }
 
@@ -69,7 +69,7 @@ def test_bad_input_is_answered_in_one_line_and_leaves_nothing(override: str, tmp
     logs = tmp_path / "logs"
     completed = train(override, f"paths.log_dir={logs}", CUDA_VISIBLE_DEVICES="")
     assert completed.returncode == 1
-    assert re.fullmatch(f"error: {BAD_INPUT[override]}\n", completed.stderr)
+    assert re.fullmatch(f"error: {BAD_INPUT[override]}\n(try: .*\n)?", completed.stderr)
     assert list(logs.rglob("*")) == []
 
 
@@ -96,8 +96,9 @@ def test_what_is_for_sweeps_alone_takes_a_sweep() -> None:
     completed = train("hydra/launcher=local", "launcher.workers=2")
     assert (completed.returncode, completed.stdout) == (1, "")
     assert completed.stderr == (
-        "error: hydra/launcher=local: says how a sweep is run, and -m runs one; launcher.workers=2: says how a sweep "
-        "is run, and -m runs one; try: python train.py -m hydra/launcher=local launcher.workers=2\n"
+        "error: hydra/launcher=local: says how a sweep is run, and -m runs one\n"
+        "error: launcher.workers=2: says how a sweep is run, and -m runs one\n"
+        "try: python train.py -m hydra/launcher=local launcher.workers=2\n"
     )
 
 
@@ -138,23 +139,23 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         ),
         (
             ["train", "xor"],
-            "xor: an override is GROUP=OPTION or KEY=VALUE, did you mean experiment=xor? "
-            "Try: leyden train experiment=xor",
+            "xor: an override is GROUP=OPTION or KEY=VALUE, did you mean experiment=xor?\n"
+            "try: leyden train experiment=xor",
         ),
         (
             ["train", "--experiment", "xor"],
-            "--experiment: no such flag; overrides are written without dashes: experiment=...; "
+            "--experiment: no such flag; overrides are written without dashes: experiment=...\n"
             "try: leyden train experiment=xor",
         ),
         (
             ["train", "hydra/launcher=slrm"],
             "hydra/launcher=slrm: no such option, did you mean slurm? (there are: basic, local, ray, slurm, "
-            "submitit_local, submitit_slurm); try: leyden train -m hydra/launcher=slurm",
+            "submitit_local, submitit_slurm)\ntry: leyden train -m hydra/launcher=slurm",
         ),
         (
             ["train", "--config-name=trian"],
-            "--config-name=trian: there is no such file in configs/, did you mean train? "
-            "Try: leyden train --config-name=train",
+            "--config-name=trian: there is no such file in configs/, did you mean train?\n"
+            "try: leyden train --config-name=train",
         ),
         (["train", "resume=src"], "src is not a run folder: it holds no config.yaml"),
         (["train", "resume="], "no run folder is named; one looks like logs/xor/2026-11-21_19-03-00"),

@@ -29,7 +29,7 @@ def resolve(config: DictConfig, origin: "Origin") -> None:
 def refuse_unresolved(config: DictConfig, origin: "Origin") -> None:
     """Raises UserError for interpolations that name nothing; those of what is there when a run is are left alone."""
     if told := list(dict.fromkeys(_unresolved(config, origin))):
-        raise UserError("; ".join(told))
+        raise UserError(*told)
 
 
 def _unresolved(config: DictConfig, origin: "Origin") -> Iterator[str]:

@@ -332,7 +332,7 @@ def unreadable(word: str, one_run: bool) -> tuple[Mistake, str | None]:
 
 def told_by_hydra(error: Exception, words: Sequence[str]) -> Mistake:
     """What Hydra alone finds, in the words of its exception."""
-    what = explain(error) or str(error)
+    what = "; ".join(explain(error)) or str(error)
     for word in words:
         key = word.lstrip("+~").partition("=")[0]
         if f"use +{word}" in what:

@@ -61,7 +61,7 @@ class Problem:
 def refuse(found: Sequence[Problem]) -> None:
     """Raises UserError with all of them, if there are any."""
     if found:
-        raise UserError("; ".join(map(str, found)))
+        raise UserError(*map(str, found))
 
 
 def problems(config: DictConfig, origin: Origin) -> list[Problem]:

@@ -209,7 +209,7 @@ class CheckedLoader(ConfigLoaderImpl):
             try:
                 refuse_unresolved(config, Origin(overrides, [folder_of(self.repository)], name=str(config_name)))
             except UserError as error:
-                raise PageError(str(error)) from error
+                raise PageError(*error.lines) from error
 
     def _unmerged(self, error: Exception, defaults: list[ResultDefault], repo: IConfigRepository) -> str:
         named = str(error).split("'")[1]
@@ -246,7 +246,7 @@ class _Command:
     def uncomposed(self, error: Exception, config_name: str | None, overrides: list[str]) -> list[Mistake]:
         """Why Hydra could not compose: what a file says wrong, or else what Hydra says."""
         if isinstance(error, PageError):
-            return [Mistake((), str(error))]
+            return [Mistake((), line) for line in error.lines]
         if isinstance(error, RecursionError):
             if self.repo and (what := circle(self.repo)):
                 return [Mistake((), what)]
@@ -257,7 +257,7 @@ class _Command:
             what = f"{flag}: there is no such file in configs/{or_such(meant)}"
             return [Mistake((flag,), what, (f"--config-name={meant[0]}",) if meant else None)]
         if self.repo and not self.composed and (told := wrong_defaults(str(config_name), self.repo)):
-            return [Mistake((), "; ".join(told))]
+            return [Mistake((), line) for line in told]
         mistake = told_by_hydra(error, overrides)
         if self.repo and not mistake.words and (what := told_of_page(error, self.repo)):
             return [Mistake((), what)]

@@ -16,7 +16,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from leyden.config.app import HOME, VERSION_BASE, use_paths_of
-from leyden.config.explain import explain
+from leyden.config.explain import in_one_line
 from leyden.config.targets import trusted_project
 from leyden.errors import UserError
 from leyden.runs.processes import is_first_process
@@ -94,7 +94,7 @@ class Jobs:
             error = raised
         if error is None:
             return False, ""
-        return True, explain(error) or f"{type(error).__name__}: {error}".splitlines()[0]
+        return True, in_one_line(error)
 
 
 def returned(ended: Ended) -> JobReturn:
