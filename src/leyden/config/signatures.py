@@ -15,7 +15,7 @@ from lightning.pytorch.strategies import StrategyRegistry
 from omegaconf import DictConfig, OmegaConf
 
 from leyden.config.hints import Made, choices_of, expected, fits, hint_of
-from leyden.config.keys import BY_THE_ENGINE
+from leyden.config.keys import BY_THE_ENGINE, FACTORIES, GIVEN
 from leyden.config.origin import Origin
 from leyden.config.overrides import MEANT
 from leyden.config.pages import HEADER, text_of
@@ -35,10 +35,7 @@ BUILT: Mapping[str, type] = {
     "trainer": Trainer,
 }
 BUILT_EACH: Mapping[str, type] = {"callbacks": Callback, "logger": Logger, FIGURES: object}
-FACTORIES = ("optimizer", "scheduler")  # their first argument is given when they are called
 GIVEN_LATER = ("total_steps",)
-# What a trainer is given by us, whatever its config says.
-GIVEN = {"trainer.callbacks": "callbacks", "trainer.logger": "logger", "trainer.default_root_dir": "paths.run_dir"}
 OF_HYDRA = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
 MISSING = "???"
 FEW = 12  # arguments, which are then all named

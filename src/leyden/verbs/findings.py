@@ -41,8 +41,9 @@ def lines(findings: Sequence[Finding]) -> list[str]:
     alone = {(each.experiment, reason) for each in findings if not each.word for reason in each.reasons}
     told: dict[tuple[str, str], list[str]] = {}
     for verdict in (SKIPPED, UNFIT, FAULT):
-        for each, reason in ((each, reason) for each in findings if each.verdict == verdict for reason in each.reasons):
-            word = "" if (each.experiment, reason) in alone else each.word
-            where = word if verdict == SKIPPED and word else f"{each.experiment} {word}".strip()
-            told.setdefault((verdict, reason), []).append(where)
+        for each in findings:
+            for reason in each.reasons if each.verdict == verdict else ():
+                word = "" if (each.experiment, reason) in alone else each.word
+                where = word if verdict == SKIPPED and word else f"{each.experiment} {word}".strip()
+                told.setdefault((verdict, reason), []).append(where)
     return [f"{verdict}: {', '.join(dict.fromkeys(where))}: {why}" for (verdict, why), where in told.items()]

@@ -30,7 +30,7 @@ Number = TypeVar("Number", bound=float)
 Either = TypeVar("Either", int, str)
 
 
-class Made_(Protocol[Item]):  # noqa: N801
+class Makes(Protocol[Item]):
     def made(self) -> Item: ...
 
 
@@ -84,11 +84,10 @@ def test_what_a_hint_takes_and_how_it_is_called(hint: Any, taken: list[Any], ref
     assert expected(hint) == called
 
 
-@pytest.mark.parametrize(
-    "hint",
-    [Any, object, hint_of("NowhereImported", {}), hint_of("1 +", {}), "Later", Loss, Made_, Made_[int]]
-    + [Item, Number, Either, Item | None, hint_of("Number | None", globals()), hint_of([1], {})],
-)
+@pytest.mark.parametrize("hint", [
+    Any, object, hint_of("NowhereImported", {}), hint_of("1 +", {}), "Later", Loss, Makes, Makes[int], Item, Number,
+    Either, Item | None, hint_of("Number | None", globals()), hint_of([1], {}),
+])  # fmt: skip
 def test_hints_that_cannot_be_judged_take_anything(hint: Any) -> None:
     assert [value for value in (1, "a", None, [1], {"a": 1}, Made(nn.ReLU, False)) if not fits(value, hint)] == []
 
@@ -102,7 +101,7 @@ def test_hints_that_cannot_be_judged_take_anything(hint: Any) -> None:
         (list[Item], [1, "a", None], "list"),
         (dict[str, Item], {"a": [1]}, "mapping of str to anything"),
         (Number, 1, "anything"),
-        (Made_[int] | None, Made(nn.ReLU, False), "Made_ (with a _target_) or null"),
+        (Makes[int] | None, Made(nn.ReLU, False), "Makes (with a _target_) or null"),
         (Widths, [1, 2], "list of int"),
         (Wide, 2, "int"),
         (hint_of([1, 2], {}), "a", "[1, 2]"),

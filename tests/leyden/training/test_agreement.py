@@ -230,7 +230,10 @@ def test_a_callback_of_ones_own_could_log_it() -> None:
 
 
 def test_early_stopping_on_what_is_not_logged(tmp_path: Path) -> None:
-    said = f"EarlyStopping.monitor=val/los: SimpleNet logs no such metric in training, did you mean val/loss? (there are: {THERE})"
+    said = (
+        "EarlyStopping.monitor=val/los: SimpleNet logs no such metric in training, did you mean val/loss? "
+        f"(there are: {THERE})"
+    )
     assert watched_in_vain(SimpleNet(), [EarlyStopping("val/los"), EarlyStopping("val/accuracy")], "val/loss") == [said]
     words = "experiment=xor", "callbacks=early_stopping", "callbacks.early_stopping.monitor=val/los"
     assert called("train", *words, f"paths.log_dir={tmp_path}/logs").stderr == f"error: {said}\n"
