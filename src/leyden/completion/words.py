@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from leyden.arguments import Signature
-from leyden.completion.arguments import arguments_of
 from leyden.completion.composed import Composed, composed, load
+from leyden.completion.constructors import arguments_of
 from leyden.config.keys import FACTORIES, GIVEN
 from leyden.errors import UserError
 from leyden.project import project_folder

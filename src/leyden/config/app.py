@@ -12,10 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from leyden.config.interpolations import refuse_unresolved
-from leyden.config.words import checked_loader, checked_words
+from leyden.config.words import VERSION_BASE, checked_loader, checked_words, composing
 from leyden.errors import UserError
 
-VERSION_BASE = "1.3"  # of Hydra's behaviour
 HOME = "LEYDEN_PROJECT"  # set where a sweep runs its own copy of a project: relative paths are still the project's
 
 
@@ -52,7 +51,7 @@ def run(task: Callable[[DictConfig], Any], arguments: Sequence[str], project: Pa
         from leyden.config.origin import Origin  # knows run folders, too
 
         origin = Origin.of_this_job()
-        with checked_loader(), hydra.initialize_config_dir(str(configs), version_base=VERSION_BASE):
+        with composing(configs):
             refuse_unresolved(hydra.compose(origin.name, list(origin.words)), origin)
         raise
     except RuntimeError as error:

@@ -69,16 +69,7 @@ def problems(config: DictConfig, origin: Origin) -> list[Problem]:
     check.allowed()
     check.registered(config)
     for key, values, kind in _parts(config):
-        if isinstance(values, str) and key.startswith(f"{FIGURES}."):
-            check.target(key, values, key)
-        elif not isinstance(values, dict) or "_target_" not in values:
-            near = (
-                [str(each) for each in values if nearest(str(each), ["_target_"])] if isinstance(values, dict) else []
-            )
-            what = f"is no key of Hydra's{or_such(['_target_'])}" if near else "has no _target_ that says what to build"
-            check.say(".".join([key, *near[:1]]), what)
-        else:
-            check.made_of(key, values, kind)
+        check.part(key, values, kind)
     if origin.folders:  # a run that goes on was asked when it began
         check.unread(config)
     return check.found
@@ -162,6 +153,17 @@ class _Check:
                             f"expected.{name}", f"the lowest comes first: [{high}, {low}]", f"={shown([low, high])}"
                         )
 
+    def part(self, key: str, values: Any, kind: type) -> None:
+        """Checks what is built as it stands in the config."""
+        if isinstance(values, str) and key.startswith(f"{FIGURES}."):
+            self.target(key, values, key)
+        elif isinstance(values, dict) and "_target_" in values:
+            self.made_of(key, values, kind)
+        elif isinstance(values, dict) and (near := [name for name in map(str, values) if nearest(name, ["_target_"])]):
+            self.say(f"{key}.{near[0]}", f"is no key of Hydra's{or_such(['_target_'])}")
+        else:
+            self.say(key, "has no _target_ that says what to build")
+
     def allowed(self) -> None:
         """Checks that the packages are there; else all that is in those that were probably meant would be blamed."""
         for name in [name for name in self.packages if not find_spec(name.partition(".")[0])]:
@@ -222,7 +224,7 @@ class _Check:
     def unread(self, config: DictConfig) -> None:
         """Keys that nothing reads, once what is built was looked at."""
         left = unread(config, {*BUILT, *BUILT_EACH, *BY_THE_ENGINE, *referred_to(self.origin.text)})
-        keys = full_keys(OmegaConf.to_container(config))
+        keys = full_keys(config)
         there = [key for key in keys if not any(f"{key}.".startswith(f"{each}.") for each in left)]
         for key, value in left.items():
             if file := self.origin.page_below(key):

@@ -46,6 +46,8 @@ from leyden.config.spelling import SEVERAL, flags_apart, spelt
 from leyden.errors import UserError
 from leyden.nearest import nearest, or_such
 
+VERSION_BASE = "1.3"  # of Hydra's behaviour
+
 
 def checked_words(words: Sequence[str], configs: Path) -> list[str]:
     """The words in an order that Hydra understands: overrides, then flags. Raises WordsError."""
@@ -71,7 +73,7 @@ def _unfitting(words: Sequence[str], configs: Path) -> list[Mistake]:
         return []
     here = [word for word in overrides if word.partition("=")[0] not in ELSEWHERE]
     mode = RunMode.MULTIRUN if set(SEVERAL) & set(names) else RunMode.RUN
-    with checked_loader(), initialize_config_dir(str(configs), version_base="1.3"):
+    with composing(configs):
         try:
             GlobalHydra.instance().config_loader().load_configuration("train", here, mode)
         except WordsError as error:
@@ -88,6 +90,13 @@ def checked_loader() -> Iterator[None]:
         yield
     finally:
         module.ConfigLoaderImpl = before
+
+
+@contextmanager
+def composing(configs: Path) -> Iterator[None]:
+    """Let Hydra compose from `configs` meanwhile."""
+    with checked_loader(), initialize_config_dir(str(configs.resolve()), version_base=VERSION_BASE):
+        yield
 
 
 ONE_RUN = "hydra.mode=RUN"  # is added to the overrides by Hydra, where no config names a mode

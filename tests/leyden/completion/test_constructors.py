@@ -8,7 +8,7 @@ import pytest
 from conftest import CONFIGS
 from hydra.utils import get_object
 
-from leyden.completion.arguments import arguments_of
+from leyden.completion.constructors import arguments_of
 
 TARGETS = {
     target

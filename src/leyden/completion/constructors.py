@@ -39,8 +39,9 @@ def _names(function: ast.FunctionDef) -> list[str]:
 def _imported(name: str, tree: ast.Module, spec: ModuleSpec) -> tuple[str, str]:
     """The module that `name` comes from, and what it is called there; both empty where it is not imported."""
     package = spec.name if spec.submodule_search_locations else spec.name.rpartition(".")[0]
-    for node in tree.body:
-        for alias in node.names if isinstance(node, ast.ImportFrom) else ():
+    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    for node in imports:
+        for alias in node.names:
             if name == (alias.asname or alias.name):
                 return resolve_name("." * node.level + (node.module or ""), package), alias.name
     return "", ""
