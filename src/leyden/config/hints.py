@@ -72,11 +72,13 @@ def fits(value: Any, hint: Any) -> bool:
     kind = origin or hint
     if kind in SEQUENCES:
         return isinstance(value, list) and _items_fit(value, kind, parts)
-    if isinstance(kind, type) and issubclass(kind, os.PathLike):
+    if not isinstance(kind, type):
+        return True
+    if issubclass(kind, os.PathLike):
         return isinstance(value, str)
-    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+    if issubclass(kind, enum.Enum):
         return any(value in (member.name, member.value) for member in kind)
-    if isinstance(kind, type) and issubclass(kind, DictConfig | ListConfig):
+    if issubclass(kind, DictConfig | ListConfig):
         return isinstance(value, dict | list)
     if isinstance(value, dict) and len(parts) == 2:
         return _is_instance(value, kind) and all(fits(a, parts[0]) and fits(b, parts[1]) for a, b in value.items())

@@ -14,7 +14,7 @@ from leyden.nearest import did_you_mean
 ENGINE = ("leyden", "lightning", "torch", "torchmetrics", "abc", "typing")
 HOW_FAR = ("current_epoch", "global_step")  # what is looked at where a metric is logged now and then
 LOGGING = ("log", "log_dict")
-ABLE_TO_LOG = ("self", "trainer", "pl_module")
+ABLE_TO_LOG = ("self", "trainer", "pl_module", "module", "model")  # as one calls them
 
 
 def no_such_metric(model: LightningModule, metric: str, logged: Iterable[str], when: str = "") -> str:
@@ -65,18 +65,20 @@ def _names_given(tree: ast.AST) -> Iterator[ast.expr]:
 
 def _lets_others_log(tree: ast.AST) -> bool:
     """Whether a function that is not seen here is given the model, the trainer, or the method that logs."""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    nodes = list(ast.walk(tree))
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
     called = {id(call.func) for call in calls}
-    if any(
-        isinstance(node, ast.Attribute) and node.attr in LOGGING and id(node) not in called for node in ast.walk(tree)
-    ):
+    if any(isinstance(node, ast.Attribute) and node.attr in LOGGING and id(node) not in called for node in nodes):
         return True
-    for call in calls:
-        given = {ast.unparse(each).rpartition(".")[2] for each in (*call.args, *(each.value for each in call.keywords))}
-        name = ast.unparse(call.func)
-        if given & {*ABLE_TO_LOG} and not hasattr(builtins, name) and not name.startswith("super("):
-            return True
-    return False
+    names = [(call, ast.unparse(call.func)) for call in calls]
+    unseen = [call for call, name in names if not hasattr(builtins, name) and not name.startswith("super(")]
+    return any(_can_log(each) for call in unseen for each in (*call.args, *(word.value for word in call.keywords)))
+
+
+def _can_log(given: ast.expr) -> bool:
+    if isinstance(given, ast.Attribute):
+        return given.attr == "trainer"
+    return isinstance(given, ast.Name) and given.id in ABLE_TO_LOG
 
 
 def logged_by(kind: type) -> set[str] | None:

@@ -67,6 +67,11 @@ class WhereThereIsSomething(Plain):
         return "val/score"
 
 
+class HandsOn(Callback):
+    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        log_later("score", module)
+
+
 class Logs(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.current_epoch == 1:
@@ -108,6 +113,7 @@ def test_what_is_logged_elsewhere_or_under_a_condition_is_waited_for(
 ) -> None:
     with caplog.at_level(logging.WARNING, "leyden"):
         assert epochs(model, "val/score", tmp_path) == 3
+        assert epochs(Plain(), "val/score", tmp_path, HandsOn()) == 3
     assert caplog.messages == []
 
 
