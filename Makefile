@@ -13,8 +13,8 @@ help:            ## list the targets
 
 setup: $(READY)  ## make .venv from requirements.lock, every file checked by its hash
 
-train: $(READY)  ## train the first experiment, XOR; the others: .venv/bin/python train.py --help
-	$(BIN)/python train.py experiment=xor
+train: $(READY)  ## train the first experiment, XOR; ARGS="experiment=sine seed=1" are words for train.py (its --help)
+	$(BIN)/python train.py experiment=xor $(ARGS)
 
 test: $(READY)   ## run the tests (under 10 minutes on two cores)
 	$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal

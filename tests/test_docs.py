@@ -242,6 +242,12 @@ def test_every_block_is_run_or_named() -> None:
         assert all((PROJECT / file).exists() for file in re.findall(r"tests/\S+\.py|\.ci/run", why)), why
 
 
+def test_make_train_passes_words_on() -> None:
+    words = "model.hidden_features=8 seed=1"
+    done = subprocess.run(["make", "--dry-run", "train", f"ARGS={words}"], cwd=PROJECT, capture_output=True, text=True)
+    assert done.stdout.endswith(f"python train.py experiment=xor {words}\n")
+
+
 def test_what_a_sentence_names_is_there() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
     for page in PAGES:

@@ -32,8 +32,9 @@ from rich.table import Table
 from lab.data import CIFAR10DataModule
 from lab.models import CifarCNN
 from leyden.cli import main as leyden
-from leyden.config.app import VERSION_BASE, use_paths_of
+from leyden.config.app import use_paths_of
 from leyden.config.build import build_data, build_model, seed_all
+from leyden.config.words import VERSION_BASE
 from leyden.sweeps.summary import student
 from leyden.training.augment import random_shift
 

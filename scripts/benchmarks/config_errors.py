@@ -32,9 +32,9 @@ from safetensors.torch import save_file
 
 from leyden.cli import main as leyden
 from leyden.config.app import options_of, use_paths_of
-from leyden.config.keys import BY_THE_ENGINE
+from leyden.config.keys import BY_THE_ENGINE, FACTORIES
 from leyden.config.origin import Origin
-from leyden.config.signatures import BUILT, BUILT_EACH, FACTORIES, GIVEN_LATER, OF_HYDRA, Arguments, problems
+from leyden.config.signatures import BUILT, BUILT_EACH, GIVEN_LATER, OF_HYDRA, Arguments, problems
 
 CONFIGS = PROJECT / "configs"
 GROUPS = ("experiment", "model", "data", "optimizer", "scheduler", "trainer", "callbacks", "logger", "debug")
@@ -299,7 +299,7 @@ def is_refused(words: Sequence[str], meant: str, project: Path) -> bool:
     left = [path for path in (project / "logs").rglob("*") if path.is_file()]
     shutil.rmtree(project / "logs", ignore_errors=True)
     said = err.getvalue()
-    refused = re.fullmatch("error: .*\n", said) and meant in said and not left
+    refused = re.fullmatch("(error: .*\n)+", said) and meant in said and not left
     if not refused:
         print(f"{' '.join(words)}: {said[-300:] or 'NOT FOUND'}{' and left files' if left else ''}")
     return bool(refused)

@@ -3,8 +3,8 @@
     python scripts/benchmarks/growth.py                    # writes docs/growth.png; a quarter of an hour
 
 Steps per CPU second of SimpleNet on one thread, with everything on, from the first batch to the end of training: what
-starting up takes is not in it, nor are figures, of which there are as many however long a training is. Beside it a hand-written loop of the same model on the same data, which logs and saves
-nothing.
+starting up takes is not in it, nor are figures, of which there are as many however long a training is. Beside it a
+hand-written loop of the same model on the same data, which logs and saves nothing.
 """
 
 import argparse

@@ -17,7 +17,7 @@ COMPLETE = "_complete"  # an inner word: what the scripts of `leyden completion`
 
 
 def main(arguments: Sequence[str] | None = None, project: Path | None = None) -> None:
-    """Run a verb. Exits with status 1, and one line on standard error where the user can put right what is wrong."""
+    """Run a verb. Exits with status 1, and a line on standard error for each mistake that the user can put right."""
     verb, *words = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that knows ASCII alone stops no training

@@ -53,7 +53,8 @@ def train(words: Sequence[str], project: Path | None) -> None:
                     return False
 
             program = "leyden train" if project is None else "python train.py"
-            raise error.with_command(program, words, accepted, as_hydra_spells if _is_sweep(words) else str) from error
+            error.propose(program, words, accepted, as_hydra_spells if _is_sweep(words) else str)
+            raise
 
 
 def _train_or_go_on(words: Sequence[str], project: Path) -> None:

@@ -2,7 +2,10 @@
 
 
 class UserError(Exception):
-    """What was asked for cannot be done. The message is one line: what is wrong, where, and what would be right."""
+    """What was asked for cannot be done: a line for each mistake, of what is wrong, where, and what would be right."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+    command: str | None = None  # that was probably meant
+
+    def __init__(self, *mistakes: str) -> None:
+        self.lines = [" ".join(each.split()) for each in mistakes]
+        super().__init__("; ".join(self.lines))

@@ -1,5 +1,6 @@
 """Imports of torch and Lightning, which take most of the time of a short command."""
 
+import atexit
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def imports_at_once() -> Iterator[None]:
-    """Python's garbage collector stands still meanwhile, and never looks at what was imported.
+    """Python's garbage collector stands still meanwhile, and passes over what was imported until Python ends.
 
     That is half a million objects, nearly all of which stay to the end. To look through them again and again takes a
     tenth of the time of importing torch, and as much at every full collection of a training.
@@ -18,5 +19,6 @@ def imports_at_once() -> Iterator[None]:
         yield
     finally:
         gc.freeze()
+        atexit.register(gc.unfreeze)  # or triton complains of leaks when Python ends
         if was_enabled:
             gc.enable()

@@ -96,8 +96,9 @@ def test_what_is_for_sweeps_alone_takes_a_sweep() -> None:
     completed = train("hydra/launcher=local", "launcher.workers=2")
     assert (completed.returncode, completed.stdout) == (1, "")
     assert completed.stderr == (
-        "error: hydra/launcher=local: says how a sweep is run, and -m runs one; launcher.workers=2: says how a sweep "
-        "is run, and -m runs one; try: python train.py -m hydra/launcher=local launcher.workers=2\n"
+        "error: hydra/launcher=local: says how a sweep is run, and -m runs one\n"
+        "error: launcher.workers=2: says how a sweep is run, and -m runs one\n"
+        "try: python train.py -m hydra/launcher=local launcher.workers=2\n"
     )
 
 

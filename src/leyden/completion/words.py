@@ -10,6 +10,8 @@ from typing import Any
 
 from leyden.arguments import Signature
 from leyden.completion.composed import Composed, composed, load
+from leyden.completion.constructors import arguments_of
+from leyden.config.keys import FACTORIES, GIVEN
 from leyden.errors import UserError
 from leyden.project import project_folder
 
@@ -107,18 +109,26 @@ class _Asked:
         plain = word.lstrip("+~")
         sign = word.removesuffix(plain)
         key, equals, text = plain.partition("=")
-        found = (f"{key}={value}" for value in self._values(key, text)) if equals else self._names(key)
+        found = (f"{key}={value}" for value in self._values(key, text)) if equals else self._names(key, sign)
         yield from (f"{sign}{each}".rstrip("=" if "~" in sign else "") for each in found)
 
-    def _names(self, typed: str) -> Iterator[str]:
-        """All groups, and the keys of the level that was typed; those with an underscore where one was typed."""
+    def _names(self, typed: str, sign: str) -> Iterator[str]:
+        """All groups, and the keys of the level that was typed; those with an underscore where one was typed.
+
+        Behind a plus are those that are new: arguments of a class that its config does not name.
+        """
         config, groups = self._composed
         yield from (f"{group}=" for group in groups if (self.configs / group).is_dir())
         level, dot, start = typed.rpartition(".")
         holder = _at(config, level) if dot else config
         for name, value in holder.items() if isinstance(holder, dict) else ():
-            if "/" not in str(name) and (start or not str(name).startswith("_")):
-                yield f"{level}{dot}{name}" + ("." if value and isinstance(value, dict) else "=")
+            end = "." if value and isinstance(value, dict) else "="
+            if "/" not in str(name) and (start or not str(name).startswith("_")) and f"{sign}{end}" != "+=":
+                yield f"{level}{dot}{name}{end}"
+        if sign.startswith("+") and isinstance(holder, dict):
+            arguments = arguments_of(str(holder.get("_target_")))[level in FACTORIES :]
+            new = (f"{level}.{name}" for name in arguments if name not in holder)
+            yield from (f"{key}=" for key in new if key not in GIVEN)
 
     def _values(self, key: str, text: str) -> Iterable[str]:
         if key in RUNS:

@@ -9,11 +9,12 @@ from typing import Any
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from leyden.config.words import checked_loader, checked_words
+from leyden.config.interpolations import refuse_unresolved
+from leyden.config.words import VERSION_BASE, checked_loader, checked_words, composing
 from leyden.errors import UserError
 
-VERSION_BASE = "1.3"  # of Hydra's behaviour
 HOME = "LEYDEN_PROJECT"  # set where a sweep runs its own copy of a project: relative paths are still the project's
 
 
@@ -46,6 +47,13 @@ def run(task: Callable[[DictConfig], Any], arguments: Sequence[str], project: Pa
     try:
         with checked_loader():
             hydra.main(config_path=str(configs), config_name="train", version_base=VERSION_BASE)(task)()
+    except OmegaConfBaseException:  # of --cfg job --resolve: a run tells itself what it cannot resolve
+        from leyden.config.origin import Origin  # knows run folders, too
+
+        origin = Origin.of_this_job()
+        with composing(configs):
+            refuse_unresolved(hydra.compose(origin.name, list(origin.words)), origin)
+        raise
     except RuntimeError as error:
         if str(error).startswith("Unknown plugin class"):  # ours are known to commands that ask for a sweep
             raise UserError("hydra.mode=MULTIRUN in a config has no effect here: type -m") from error

@@ -25,7 +25,7 @@ def absent_extras(config: DictConfig) -> list[str]:
 def require_extras(config: DictConfig) -> None:
     """Raises UserError for packages that are not installed."""
     if lines := absent_extras(config):
-        raise UserError("; ".join(lines))
+        raise UserError(*lines)
 
 
 def _is_installed(module: str) -> bool:

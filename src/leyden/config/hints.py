@@ -57,7 +57,7 @@ def hint_of(annotation: Any, scope: Mapping[str, Any]) -> Any:
 
 def fits(value: Any, hint: Any) -> bool:
     hint, origin, parts = _taken_apart(hint)
-    if hint is Any or hint is object or isinstance(hint, str | TypeVar):
+    if hint is Any or hint is object or isinstance(hint, str):
         return True
     if origin in (Union, types.UnionType):
         return any(fits(value, part) for part in parts)
@@ -72,11 +72,13 @@ def fits(value: Any, hint: Any) -> bool:
     kind = origin or hint
     if kind in SEQUENCES:
         return isinstance(value, list) and _items_fit(value, kind, parts)
-    if isinstance(kind, type) and issubclass(kind, os.PathLike):
+    if not isinstance(kind, type):
+        return True
+    if issubclass(kind, os.PathLike):
         return isinstance(value, str)
-    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+    if issubclass(kind, enum.Enum):
         return any(value in (member.name, member.value) for member in kind)
-    if isinstance(kind, type) and issubclass(kind, DictConfig | ListConfig):
+    if issubclass(kind, DictConfig | ListConfig):
         return isinstance(value, dict | list)
     if isinstance(value, dict) and len(parts) == 2:
         return _is_instance(value, kind) and all(fits(a, parts[0]) and fits(b, parts[1]) for a, b in value.items())
@@ -103,8 +105,10 @@ def expected(hint: Any) -> str:
         items = list(dict.fromkeys(expected(part) for part in parts if part is not ...))
         fixed = f"{len(parts)} " if kind is tuple and parts and ... not in parts and len(items) == 1 else ""
         return f"list of {fixed}{items[0]}" if len(items) == 1 and items[0] != "anything" else "list"
-    if kind in NAMES or not isinstance(kind, type):
-        return NAMES.get(kind, str(kind))
+    if not isinstance(kind, type):
+        return str(kind)
+    if kind in NAMES:
+        return NAMES[kind]
     if issubclass(kind, os.PathLike):
         return "path"
     if issubclass(kind, enum.Enum):
@@ -124,11 +128,16 @@ def choices_of(hint: Any) -> list[Any]:
 
 
 def _taken_apart(hint: Any) -> tuple[Any, Any, tuple[Any, ...]]:
-    """The hint without its other names (NewType, `type X = ...`, Annotated), its origin and its arguments."""
+    """The hint without its other names (NewType, `type X = ...`, Annotated), its origin and its arguments.
+
+    A TypeVar, whose bound the class itself may not keep to, is anything.
+    """
     while inner := getattr(hint, "__supertype__", None) or getattr(hint, "__value__", None):
         hint = inner
     if get_origin(hint) is Annotated:
         return _taken_apart(get_args(hint)[0])
+    if isinstance(hint, TypeVar):
+        hint = Any
     return (type(None) if hint is None else hint), get_origin(hint), get_args(hint)
 
 

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.basecontainer import BaseContainer
@@ -29,12 +29,12 @@ def resolve(config: DictConfig, origin: "Origin") -> None:
 def refuse_unresolved(config: DictConfig, origin: "Origin") -> None:
     """Raises UserError for interpolations that name nothing; those of what is there when a run is are left alone."""
     if told := list(dict.fromkeys(_unresolved(config, origin))):
-        raise UserError("; ".join(told))
+        raise UserError(*told)
 
 
 def _unresolved(config: DictConfig, origin: "Origin") -> Iterator[str]:
     circles = False
-    for key, value in by_full_key(OmegaConf.to_container(config)).items():
+    for key, value in by_full_key(config).items():
         if isinstance(value, dict) or "${" not in str(value) or key.startswith("hydra."):
             continue
         try:
@@ -42,29 +42,34 @@ def _unresolved(config: DictConfig, origin: "Origin") -> Iterator[str]:
             if OmegaConf.is_config(found):
                 OmegaConf.to_container(found, resolve=True)
         except OmegaConfBaseException as error:
-            name, what, _ = lost(str(error), config)
-            own = name in str(value) if name else not circles
-            if what and own:  # others only refer to it
+            if not (gone := lost(str(error), config)):
+                continue
+            if gone.name in str(value) and (gone.name or not circles):  # others only refer to it
                 text, place = origin.written(key)
-                circles = circles or not name
-                yield f"{key}={text or value}{f' ({place})' if place else ''}: {what}"
+                circles = circles or not gone.name
+                yield f"{key}={text or value}{f' ({place})' if place else ''}: {gone.what}"
 
 
-def lost(error: str, config: DictConfig) -> tuple[str, str, str]:
-    """What an error of OmegaConf's says is not there, how we say it, and what was probably meant.
+class Lost(NamedTuple):
+    """What an interpolation names that is not there (empty: itself), how that is said, what was probably meant."""
 
-    All empty where it is an error of something else.
-    """
+    name: str
+    what: str
+    meant: str = ""
+
+
+def lost(error: str, config: DictConfig) -> Lost | None:
+    """What an error of OmegaConf's says is not there; None where it is an error of something else."""
     if "Recursive" in error:
-        return "", "refers to itself", ""
+        return Lost("", "refers to itself")
     if unknown := re.search(r"Unsupported interpolation type (\S+)", error):
         there = sorted(name for name in BaseContainer._resolvers if "." in name)
         meant = nearest(unknown[1], there)
         hint = or_such(meant) or f" (there are: {', '.join(there)})"
-        return unknown[1], f"there is no resolver {unknown[1]}{hint}", next(iter(meant), "")
+        return Lost(unknown[1], f"there is no resolver {unknown[1]}{hint}", *meant[:1])
     if missing := re.search(r"(Environment variable|key) '([^']+)' not found", error):
         kind, name = missing[1].lower(), missing[2]
-        names: Any = full_keys(OmegaConf.to_container(config)) if kind == "key" else os.environ
+        names: Any = full_keys(config) if kind == "key" else os.environ
         meant = nearest(name, names)
-        return name, f"there is no {kind} {name}{or_such(meant)}", next(iter(meant), "")
-    return "", "", ""
+        return Lost(name, f"there is no {kind} {name}{or_such(meant)}", *meant[:1])
+    return None

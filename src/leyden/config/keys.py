@@ -1,4 +1,5 @@
-"""The keys of a config that the engine reads itself, besides the groups that it builds and what is below `hydra`."""
+"""The keys of a config that the engine reads itself, besides the groups that it builds and what is below `hydra`; and
+the arguments that it gives itself."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -33,3 +34,7 @@ BY_THE_ENGINE: Mapping[str, Any] = {
     "sweep.objectives": Mapping[str, Literal["min", "max"]] | None,
     "sweep.storage": str | None,
 }
+
+FACTORIES = ("optimizer", "scheduler")  # their first argument is given when they are called
+# What a trainer is given, whatever its config says, and the key that says it.
+GIVEN = {"trainer.callbacks": "callbacks", "trainer.logger": "logger", "trainer.default_root_dir": "paths.run_dir"}

@@ -37,25 +37,23 @@ class WordsError(UserError):
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
         self.mistakes = _each_once(mistakes)
-        super().__init__("; ".join(dict.fromkeys(mistake.what for mistake in self.mistakes)))
+        super().__init__(*dict.fromkeys(mistake.what for mistake in self.mistakes))
 
-    def with_command(
+    def propose(
         self,
         program: str,
         words: Sequence[str],
         accepted: Callable[[Sequence[str]], bool],
         spelt: Callable[[str], str] = str,
-    ) -> UserError:
-        """The same, and the command to paste: `words` as they were probably meant, where they are then `accepted`.
+    ) -> None:
+        """Take as the command to paste `words` as they were probably meant, where they are then `accepted`.
 
         `spelt` is how Hydra got a word.
         """
         typed = {spelt(word): word for word in words}
         corrected = self.corrected(list(map(spelt, words)))
-        if not corrected or not accepted(corrected):
-            return UserError(str(self))
-        end = " Try:" if str(self).endswith("?") else "; try:"
-        return UserError(f"{self}{end} {program} {in_shell([typed.get(word, word) for word in corrected])}")
+        if corrected and accepted(corrected):
+            self.command = f"{program} {in_shell([typed.get(word, word) for word in corrected])}"
 
     def corrected(self, words: Sequence[str]) -> list[str] | None:
         """The words as they were probably meant; None where that is not known of all."""
@@ -74,7 +72,7 @@ def _each_once(mistakes: Sequence[Mistake]) -> list[Mistake]:
     told: list[Mistake] = []
     for mistake in mistakes:
         for place, earlier in enumerate(told):
-            if mistake.words == earlier.words:
+            if mistake.words and mistake.words == earlier.words:
                 told[place] = mistake
                 break
             if mistake.is_in(earlier.instead or ()):

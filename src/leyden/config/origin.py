@@ -2,30 +2,32 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
-from leyden.config.pages import node_in, shown, text_of
+from leyden.config.pages import line_of, node_in, shown, text_of
+from leyden.config.words import composing
 from leyden.runs.folder import RunFolder
 
 HERE = "on the command line"
 
 
+@dataclass
 class Origin:
     """Looks for keys of the config that `words` compose from `folders`, of which the first is the project's configs/.
 
     With a `file`, the config comes from there, changed by `words`.
     """
 
-    def __init__(
-        self, words: Sequence[str], folders: Sequence[Path] = (), file: Path | None = None, name: str = "train"
-    ) -> None:
-        self.words, self.folders, self.file, self.name = words, folders, file, name
+    words: Sequence[str]
+    folders: Sequence[Path] = ()
+    file: Path | None = None
+    name: str = "train"
 
     @classmethod
     def of_this_job(cls) -> "Origin":
@@ -61,7 +63,7 @@ class Origin:
             node = node_in(file, names, package.split(".") if package else [])
             if node is not None:
                 name = shown(file, self.folders[0]) if self.folders else file
-                return str(node.value) if isinstance(node.value, str) else "", f"{name}:{node.start_mark.line + 1}"
+                return str(node.value) if isinstance(node.value, str) else "", f"{name}:{line_of(node)}"
         return "", ""
 
     def page_below(self, key: str) -> Path | None:
@@ -86,7 +88,7 @@ class Origin:
             return []
         if GlobalHydra.instance().is_initialized():
             return self._composed()
-        with initialize_config_dir(str(self.folders[0]), version_base="1.3"):
+        with composing(self.folders[0]):
             return self._composed()
 
     def _composed(self) -> list[tuple[Path, str]]:

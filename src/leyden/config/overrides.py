@@ -140,16 +140,16 @@ def _check_new(override: Override, config: DictConfig, repo: IConfigRepository) 
     where, holder = deepest(config, key)
     if isinstance(holder, DictConfig) and OmegaConf.get_type(holder) is not dict:  # one of Hydra's, which hold all
         meant = nearest(key, names_in(config, repo))
-        instead = _renamed(override, meant[0], repo) if meant else None
-        yield Mistake((word,), f"{key}: Hydra reads no such key{or_such(meant)}", instead)
+        what = f"{key}: Hydra reads no such key{or_such(meant)}"
+        yield Mistake((word,), what, _renamed(override, meant, repo))
     elif not (override.is_add() or override.is_force_add()):
         takes_more = where == key.rpartition(".")[0] and (holder._is_none() or _takes_more(where, holder))
         yield _unknown(override, takes_more, config, repo)
     else:
         meant = nearest(key, groups_in(repo)) if "." not in key and override.is_add() else []
         if meant or "/" in key.partition(".")[0]:
-            instead = _renamed(override, meant[0], repo) if meant else None
-            yield Mistake((word,), f"{key}: no such group{or_such(meant)} (++{key}=... makes a new key)", instead)
+            what = f"{key}: no such group{or_such(meant)} (++{key}=... makes a new key)"
+            yield Mistake((word,), what, _renamed(override, meant, repo))
 
 
 def _takes_more(where: str, holder: Node) -> bool:
@@ -166,7 +166,7 @@ def _unknown(override: Override, takes_more: bool, config: DictConfig, repo: ICo
         free = len(others[key]) == 1 and not _is_chosen_by_a_page(key, repo)  # an experiment's parts fit each other
         return Mistake((word,), what, (others[key][0], word) if free else None)
     if meant := near or begun(key, names_in(config, repo)):
-        instead = _renamed(override, meant[0], repo) if near or len(meant) == 1 else None
+        instead = _renamed(override, meant, repo) if near or len(meant) == 1 else None
     elif meant := nearest(key, others):
         what = f"{key}: no such group or key{or_such(meant)} That is one of {joined(others[meant[0]])} {plus}"
         return Mistake((word,), what)
@@ -188,14 +188,17 @@ def _is_whole(override: Override) -> bool:
     return str(override.input_line).lstrip("+~").partition("=")[0] == override.key_or_group
 
 
-def _renamed(override: Override, name: str, repo: IConfigRepository) -> tuple[str, ...] | None:
-    """The word with another name in it, and, where that is a group, its nearest option; None where there is none."""
+def _renamed(override: Override, names: Sequence[str], repo: IConfigRepository) -> tuple[str, ...] | None:
+    """The word with the first of `names` in it, and, where that is a group, its nearest option; None where there is
+    none."""
+    if not names:
+        return None
     word = str(override.input_line)
-    if not _is_whole(override):
-        (where, _, wrong), (meant, _, right) = override.key_or_group.rpartition("."), name.rpartition(".")
-        renamed = re.sub(rf"(?<![\w/]){re.escape(wrong)}(?=\s*:)", right, word, count=1)
-        return (renamed,) if where == meant else None
-    return _chosen(name, word.partition("=")[2], repo)
+    if _is_whole(override):
+        return _chosen(names[0], word.partition("=")[2], repo)
+    (where, _, wrong), (meant, _, right) = override.key_or_group.rpartition("."), names[0].rpartition(".")
+    renamed = re.sub(rf"(?<![\w/]){re.escape(wrong)}(?=\s*:)", right, word, count=1)
+    return (renamed,) if where == meant else None
 
 
 def _chosen(name: str, text: str, repo: IConfigRepository) -> tuple[str, ...] | None:
@@ -220,7 +223,7 @@ def unresolved(override: Override, config: DictConfig) -> Iterator[Mistake]:
 
 def _still_referred_to(override: Override, config: DictConfig) -> Iterator[Mistake]:
     key, word = override.key_or_group, str(override.input_line)
-    for user, text in by_full_key(OmegaConf.to_container(config)).items():
+    for user, text in by_full_key(config).items():
         for name in re.findall(r"\$\{([a-zA-Z_][\w.]*)\}", text) if isinstance(text, str) else ():
             if f"{name}.".startswith(f"{key}.") and node_at(config, name) is None:
                 yield Mistake((word,), f"{word}: {user} refers to it")
@@ -229,9 +232,9 @@ def _still_referred_to(override: Override, config: DictConfig) -> Iterator[Mista
 
 def _refers_to_nothing(word: str, error: str, config: DictConfig) -> Iterator[Mistake]:
     """What of OmegaConf's errors is the word's fault; others are of values that are there when the run is."""
-    name, what, meant = lost(error, config)
-    if what:
-        yield Mistake((word,), f"{word}: {what}", (_replaced(name, meant, word),) if meant else None)
+    if found := lost(error, config):
+        instead = (_replaced(found.name, found.meant, word),) if found.meant else None
+        yield Mistake((word,), f"{word}: {found.what}", instead)
 
 
 def swept(override: Override, node: Node | None) -> Mistake:
@@ -288,7 +291,7 @@ def groups_in(repo: IConfigRepository) -> list[str]:
 
 def names_in(config: DictConfig, repo: IConfigRepository) -> list[str]:
     """Every group and every full key that could be overridden, ours first."""
-    keys = [*groups_in(repo), *ELSEWHERE, *full_keys(OmegaConf.to_container(config))]
+    keys = [*groups_in(repo), *ELSEWHERE, *full_keys(config)]
     return sorted((key for key in keys if not HYDRAS.match(key)), key=lambda name: name.startswith("hydra"))
 
 
@@ -332,7 +335,7 @@ def unreadable(word: str, one_run: bool) -> tuple[Mistake, str | None]:
 
 def told_by_hydra(error: Exception, words: Sequence[str]) -> Mistake:
     """What Hydra alone finds, in the words of its exception."""
-    what = explain(error) or str(error)
+    what = "; ".join(explain(error)) or str(error)
     for word in words:
         key = word.lstrip("+~").partition("=")[0]
         if f"use +{word}" in what:

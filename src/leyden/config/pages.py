@@ -53,8 +53,12 @@ def place(page: str, repo: IConfigRepository, names: Sequence[str], package: Seq
     file = file_of(page, repo)
     if file is None:
         return page
-    node = node_in(file, names, package) if names else None
-    return f"{shown(file, folder_of(repo))}:{node.start_mark.line + 1 if node else 1}"
+    return f"{shown(file, folder_of(repo))}:{line_of(node_in(file, names, package) if names else None)}"
+
+
+def line_of(node: yaml.Node | None) -> int:
+    """From 1 on, which is that of a whole file, too."""
+    return int(node.start_mark.line) + 1 if node else 1
 
 
 def text_of(file: Path) -> str:
@@ -94,8 +98,7 @@ def _unreadable(file: Path, error: Exception, name: str) -> str:
     what = str(error).splitlines()[0]
     if "header" in what or "components" in what:
         return f"{name}:1: the first line must be `{HEADER}`"
-    node = node_in(file, ["defaults"])
-    line = node.start_mark.line + 1 if node else 1
+    line = line_of(node_in(file, ["defaults"]))
     if what.startswith("Invalid defaults list"):
         return f"{name}:{line}: defaults must be a list, of lines such as `- override /model: simple_net`"
     return f"{name}:{line}: {what.partition(': ')[2] if what.startswith('In ') else what}"
@@ -106,7 +109,7 @@ def _misread(file: Path, key: str, error: Exception, name: str) -> str:
     node = node_in(file, key.split("."))
     text = str(node.value) if node else ""
     what = "} is missing at its end" if text.count("{") > text.count("}") else str(error).splitlines()[0]
-    return f"{name}:{node.start_mark.line + 1 if node else 1}: {key}={text}: {what}"
+    return f"{name}:{line_of(node)}: {key}={text}: {what}"
 
 
 def _misspelt(file: Path, error: yaml.MarkedYAMLError) -> tuple[int, str]:
@@ -127,7 +130,7 @@ def _misspelt(file: Path, error: yaml.MarkedYAMLError) -> tuple[int, str]:
 def _first(node: yaml.Node, name: str, start: int) -> int:
     """The line of the first key of that name in the mapping that begins at `start`."""
     if isinstance(node, yaml.MappingNode) and node.start_mark.index == start:
-        return next(int(key.start_mark.line) + 1 for key, _ in node.value if key.value == name)
+        return next(line_of(key) for key, _ in node.value if key.value == name)
     pairs = node.value if isinstance(node.value, list) else []
     inner = [value for pair in pairs for value in (pair if isinstance(pair, tuple) else (pair,))]
     return next((line for each in inner if (line := _first(each, name, start))), 0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from lightning.pytorch import LightningDataModule, LightningModule
 from omegaconf import DictConfig, OmegaConf
 
@@ -16,7 +16,7 @@ from leyden.config.origin import Origin
 from leyden.config.signatures import problems, refuse
 from leyden.config.targets import trusted_packages, trusted_project
 from leyden.config.values import full_keys, value_of
-from leyden.config.words import checked_loader, checked_words
+from leyden.config.words import checked_words, composing
 from leyden.errors import UserError
 from leyden.nearest import did_you_mean
 from leyden.project import project_folder
@@ -72,7 +72,7 @@ def changed(run: RunFolder, overrides: Mapping[str, str]) -> DictConfig:
     use_paths_of(project_of(run))
     config = run.unresolved_config()
     for key, text in sorted(overrides.items(), key=lambda override: override[0].count(".")):  # groups first
-        keys = full_keys(OmegaConf.to_container(config))
+        keys = full_keys(config)
         if key == "experiment":
             raise UserError(f"experiment={text}: {run} has its config already: leave experiment out")
         if key not in keys:
@@ -107,7 +107,7 @@ def _composed_group(run: RunFolder, group: str, option: str) -> DictConfig:
     if not (configs / group).is_dir():
         raise UserError(f"{group}={option}: {group} is no group with options, but holds keys: set one of them")
     words = checked_words([*run.overrides(without=[group]), f"{group}={option}"], configs)
-    with checked_loader(), initialize_config_dir(str(configs), version_base="1.3"):
+    with composing(configs):
         composed = OmegaConf.to_container(compose("train", overrides=words)[group])
         chosen: DictConfig = OmegaConf.create(composed)  # type: ignore[assignment]
         return chosen

@@ -15,7 +15,7 @@ from lightning.pytorch.strategies import StrategyRegistry
 from omegaconf import DictConfig, OmegaConf
 
 from leyden.config.hints import Made, choices_of, expected, fits, hint_of
-from leyden.config.keys import BY_THE_ENGINE
+from leyden.config.keys import BY_THE_ENGINE, FACTORIES, GIVEN
 from leyden.config.origin import Origin
 from leyden.config.overrides import MEANT
 from leyden.config.pages import HEADER, text_of
@@ -35,10 +35,7 @@ BUILT: Mapping[str, type] = {
     "trainer": Trainer,
 }
 BUILT_EACH: Mapping[str, type] = {"callbacks": Callback, "logger": Logger, FIGURES: object}
-FACTORIES = ("optimizer", "scheduler")  # their first argument is given when they are called
 GIVEN_LATER = ("total_steps",)
-# What a trainer is given by us, whatever its config says.
-GIVEN = {"trainer.callbacks": "callbacks", "trainer.logger": "logger", "trainer.default_root_dir": "paths.run_dir"}
 OF_HYDRA = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
 MISSING = "???"
 FEW = 12  # arguments, which are then all named
@@ -61,7 +58,7 @@ class Problem:
 def refuse(found: Sequence[Problem]) -> None:
     """Raises UserError with all of them, if there are any."""
     if found:
-        raise UserError("; ".join(map(str, found)))
+        raise UserError(*map(str, found))
 
 
 def problems(config: DictConfig, origin: Origin) -> list[Problem]:
@@ -72,16 +69,7 @@ def problems(config: DictConfig, origin: Origin) -> list[Problem]:
     check.allowed()
     check.registered(config)
     for key, values, kind in _parts(config):
-        if isinstance(values, str) and key.startswith(f"{FIGURES}."):
-            check.target(key, values, key)
-        elif not isinstance(values, dict) or "_target_" not in values:
-            near = (
-                [str(each) for each in values if nearest(str(each), ["_target_"])] if isinstance(values, dict) else []
-            )
-            what = f"is no key of Hydra's{or_such(['_target_'])}" if near else "has no _target_ that says what to build"
-            check.say(".".join([key, *near[:1]]), what)
-        else:
-            check.made_of(key, values, kind)
+        check.part(key, values, kind)
     if origin.folders:  # a run that goes on was asked when it began
         check.unread(config)
     return check.found
@@ -165,6 +153,17 @@ class _Check:
                             f"expected.{name}", f"the lowest comes first: [{high}, {low}]", f"={shown([low, high])}"
                         )
 
+    def part(self, key: str, values: Any, kind: type) -> None:
+        """Checks what is built as it stands in the config."""
+        if isinstance(values, str) and key.startswith(f"{FIGURES}."):
+            self.target(key, values, key)
+        elif isinstance(values, dict) and "_target_" in values:
+            self.made_of(key, values, kind)
+        elif isinstance(values, dict) and (near := [name for name in map(str, values) if nearest(name, ["_target_"])]):
+            self.say(f"{key}.{near[0]}", f"is no key of Hydra's{or_such(['_target_'])}")
+        else:
+            self.say(key, "has no _target_ that says what to build")
+
     def allowed(self) -> None:
         """Checks that the packages are there; else all that is in those that were probably meant would be blamed."""
         for name in [name for name in self.packages if not find_spec(name.partition(".")[0])]:
@@ -225,7 +224,7 @@ class _Check:
     def unread(self, config: DictConfig) -> None:
         """Keys that nothing reads, once what is built was looked at."""
         left = unread(config, {*BUILT, *BUILT_EACH, *BY_THE_ENGINE, *referred_to(self.origin.text)})
-        keys = full_keys(OmegaConf.to_container(config))
+        keys = full_keys(config)
         there = [key for key in keys if not any(f"{key}.".startswith(f"{each}.") for each in left)]
         for key, value in left.items():
             if file := self.origin.page_below(key):

@@ -112,7 +112,7 @@ def _misspelt(words: Sequence[str], configs: Path) -> Mistake | None:
     if tidy != key:
         return Mistake((word,), f"{word}: {key} is no name of a key", (f"{tidy}{equals}{text}",))
     if not text and following and equals and "=" not in following and following[0] not in "+~":
-        return Mistake((word, following), f"{word} {following}: an override has no spaces", (f"{word}{following}",))
+        return _spaced(word, following)
     if key == "name" and text and following and _is_plain(following) and _missing(text) == "":
         parts = [word, *itertools.takewhile(_is_plain, words[1:])]
         whole = " ".join(parts)
@@ -123,6 +123,10 @@ def _misspelt(words: Sequence[str], configs: Path) -> Mistake | None:
         what = f"{word}: must be a plain name, with no way out of the folder that it is looked for in"
         return Mistake((word,), what)
     return _unbalanced(words) or _unreadable(word, following)
+
+
+def _spaced(*words: str) -> Mistake:
+    return Mistake(words, f"{' '.join(words)}: an override has no spaces", ("".join(words),))
 
 
 def _is_plain(word: str) -> bool:
@@ -163,7 +167,7 @@ def _unreadable(word: str, following: str) -> Mistake | None:
     if len(several) > 1 and all(_missing(each) == "" for each in several):
         return Mistake((word,), f"{word}: quotes are put around each override", tuple(several))
     if text.endswith(",") and following and "=" not in following:
-        return Mistake((word, following), f"{word} {following}: an override has no spaces", (f"{word}{following}",))
+        return _spaced(word, following)
     if not re.search("['\"]", text) and (fewer := re.sub(r",\s*(?=[\]})]|$)", "", text)) != text:
         return Mistake((word,), f"{word}: nothing comes after its last comma", (f"{key}={fewer}",))
     called = re.fullmatch(r"(\w+)(\(.*\))", text)
@@ -175,9 +179,9 @@ def _unreadable(word: str, following: str) -> Mistake | None:
 def _without_equals(word: str, following: str, words: Sequence[str], configs: Path) -> Mistake:
     """The shell has split it, or something else than `=` stands between key and value, or it is an option alone."""
     if following == "=" and len(words) > 2:
-        return Mistake(tuple(words[:3]), f"{' '.join(words[:3])}: an override has no spaces", (f"{word}={words[2]}",))
+        return _spaced(*words[:3])
     if following.startswith("=") and len(following) > 1:
-        return Mistake((word, following), f"{word} {following}: an override has no spaces", (f"{word}{following}",))
+        return _spaced(word, following)
     what = f"{word}: an override is GROUP=OPTION or KEY=VALUE"
     files = sorted(configs.glob("*/*.yaml"), key=lambda file: (file.parent.name == "experiment", file))  # these win
     options = {file.stem: f"{file.parent.name}={file.stem}" for file in files}

@@ -55,8 +55,7 @@ def allowed_target(where: str, target: str, packages: Sequence[str]) -> Any:
     try:
         found = pkgutil.resolve_name(target)
     except Exception as error:  # what importing it raises
-        nearest = _nearest(where, target, known)
-        reason = f", did you mean {nearest}?" if nearest else f" ({str(error).splitlines()[0]})"
+        reason = or_such(_meant(where, target, known)) or f" ({str(error).splitlines()[0]})"
         raise UserError(f"{where}._target_={target}: cannot be found{reason}") from error
     defined = ".".join(filter(None, (getattr(found, "__module__", None), getattr(found, "__qualname__", None))))
     _check(where, defined or target, known, spelt=target)
@@ -65,8 +64,8 @@ def allowed_target(where: str, target: str, packages: Sequence[str]) -> Any:
     return found
 
 
-def _nearest(where: str, target: str, packages: Sequence[str]) -> str | None:
-    """The name that `target` was probably meant to be, each part the nearest that there is; None where none is near."""
+def _meant(where: str, target: str, packages: Sequence[str]) -> list[str]:
+    """The name that `target` was probably meant to be, each part the nearest that there is; none where none is near."""
     top, *names = target.split(".")
     try:
         found, path = importlib.import_module(top), [top]
@@ -77,8 +76,8 @@ def _nearest(where: str, target: str, packages: Sequence[str]) -> str | None:
             _check(where, ".".join(path), packages)
             found = pkgutil.resolve_name(".".join(path))
     except Exception:  # what importing raises: then that is what there is to say
-        return None
-    return ".".join(path) if len(path) == 1 + len(names) and ".".join(path) != target else None
+        return []
+    return [".".join(path)] if len(path) == 1 + len(names) and ".".join(path) != target else []
 
 
 def trusted_project() -> Path:
@@ -121,11 +120,8 @@ def _check(where: str, name: str, packages: Sequence[str], spelt: str = "") -> N
     if name.split(".")[0] not in packages:
         is_what = f"{spelt} is {name}, which" if spelt and spelt != name else name
         top, dot, rest = name.partition(".")
-        hint = or_such(
-            []
-            if spelt
-            else _elsewhere(where, name, packages) or [f"{each}{dot}{rest}" for each in nearest(top, packages)]
-        )
+        near = _elsewhere(where, name, packages) or [f"{each}{dot}{rest}" for each in nearest(top, packages)]
+        hint = "" if spelt else or_such(near)
         raise UserError(
             f"{where}._target_: {is_what} is in none of the packages that are allowed{hint} ({', '.join(packages)}); "
             "targets in configs/train.yaml adds one"

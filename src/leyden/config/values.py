@@ -4,6 +4,7 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import OverrideParseException
+from omegaconf import OmegaConf
 
 from leyden.errors import UserError
 
@@ -25,13 +26,15 @@ def call_of_figure(value: Any) -> Any:
     return {**values, "_partial_": True} if isinstance(values, dict) else values
 
 
-def full_keys(values: Any, prefix: str = "") -> list[str]:
-    """The dotted names of everything in nested mappings."""
-    return list(by_full_key(values, prefix))
+def full_keys(values: Any) -> list[str]:
+    """The dotted names of everything in a config, or in nested mappings."""
+    return list(by_full_key(values))
 
 
 def by_full_key(values: Any, prefix: str = "") -> dict[str, Any]:
-    """Everything in nested mappings, by its dotted name: first what is above."""
+    """Everything in a config, or in nested mappings, by its dotted name: first what is above."""
+    if OmegaConf.is_config(values):
+        values = OmegaConf.to_container(values)
     if not isinstance(values, dict):
         return {}
     flat = {f"{prefix}{name}": value for name, value in values.items()}

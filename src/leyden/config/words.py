@@ -46,6 +46,8 @@ from leyden.config.spelling import SEVERAL, flags_apart, spelt
 from leyden.errors import UserError
 from leyden.nearest import nearest, or_such
 
+VERSION_BASE = "1.3"  # of Hydra's behaviour
+
 
 def checked_words(words: Sequence[str], configs: Path) -> list[str]:
     """The words in an order that Hydra understands: overrides, then flags. Raises WordsError."""
@@ -71,7 +73,7 @@ def _unfitting(words: Sequence[str], configs: Path) -> list[Mistake]:
         return []
     here = [word for word in overrides if word.partition("=")[0] not in ELSEWHERE]
     mode = RunMode.MULTIRUN if set(SEVERAL) & set(names) else RunMode.RUN
-    with checked_loader(), initialize_config_dir(str(configs), version_base="1.3"):
+    with composing(configs):
         try:
             GlobalHydra.instance().config_loader().load_configuration("train", here, mode)
         except WordsError as error:
@@ -88,6 +90,13 @@ def checked_loader() -> Iterator[None]:
         yield
     finally:
         module.ConfigLoaderImpl = before
+
+
+@contextmanager
+def composing(configs: Path) -> Iterator[None]:
+    """Let Hydra compose from `configs` meanwhile."""
+    with checked_loader(), initialize_config_dir(str(configs.resolve()), version_base=VERSION_BASE):
+        yield
 
 
 ONE_RUN = "hydra.mode=RUN"  # is added to the overrides by Hydra, where no config names a mode
@@ -209,7 +218,7 @@ class CheckedLoader(ConfigLoaderImpl):
             try:
                 refuse_unresolved(config, Origin(overrides, [folder_of(self.repository)], name=str(config_name)))
             except UserError as error:
-                raise PageError(str(error)) from error
+                raise PageError(*error.lines) from error
 
     def _unmerged(self, error: Exception, defaults: list[ResultDefault], repo: IConfigRepository) -> str:
         named = str(error).split("'")[1]
@@ -246,7 +255,7 @@ class _Command:
     def uncomposed(self, error: Exception, config_name: str | None, overrides: list[str]) -> list[Mistake]:
         """Why Hydra could not compose: what a file says wrong, or else what Hydra says."""
         if isinstance(error, PageError):
-            return [Mistake((), str(error))]
+            return [Mistake((), line) for line in error.lines]
         if isinstance(error, RecursionError):
             if self.repo and (what := circle(self.repo)):
                 return [Mistake((), what)]
@@ -257,7 +266,7 @@ class _Command:
             what = f"{flag}: there is no such file in configs/{or_such(meant)}"
             return [Mistake((flag,), what, (f"--config-name={meant[0]}",) if meant else None)]
         if self.repo and not self.composed and (told := wrong_defaults(str(config_name), self.repo)):
-            return [Mistake((), "; ".join(told))]
+            return [Mistake((), line) for line in told]
         mistake = told_by_hydra(error, overrides)
         if self.repo and not mistake.words and (what := told_of_page(error, self.repo)):
             return [Mistake((), what)]

@@ -15,9 +15,10 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
-from leyden.config.app import HOME, VERSION_BASE, use_paths_of
-from leyden.config.explain import explain
+from leyden.config.app import HOME, use_paths_of
+from leyden.config.explain import in_one_line
 from leyden.config.targets import trusted_project
+from leyden.config.words import VERSION_BASE
 from leyden.errors import UserError
 from leyden.runs.processes import is_first_process
 from leyden.runs.slurm import is_job_of_sweep, requeue
@@ -94,7 +95,7 @@ class Jobs:
             error = raised
         if error is None:
             return False, ""
-        return True, explain(error) or f"{type(error).__name__}: {error}".splitlines()[0]
+        return True, in_one_line(error)
 
 
 def returned(ended: Ended) -> JobReturn:

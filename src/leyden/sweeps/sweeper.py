@@ -22,7 +22,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from leyden.config.app import HOME
-from leyden.config.explain import explain
+from leyden.config.explain import in_one_line
 from leyden.config.extras import require_extras
 from leyden.config.targets import untrusted
 from leyden.errors import UserError
@@ -140,7 +140,7 @@ class SweepInFolder(Sweeper):
         """Take in what became of a job. Raises TooManyFailuresError, or UserError where no other would do better."""
         if ended.status == JobStatus.FAILED:
             error = ended._return_value
-            self.failures[job] = explain(error) or f"{type(error).__name__}: {error}".splitlines()[0]
+            self.failures[job] = in_one_line(error)
             print(f"job {job.number} failed: {self.failures[job]}", flush=True)
             if job.status() == "running" and not job.run.is_locked():  # its process has died
                 job.run.write_result(job.run.result() | {"status": "failed", "error": self.failures[job]})

@@ -3,11 +3,10 @@
 import tempfile
 from pathlib import Path
 
-from hydra import initialize_config_dir
 from rich.console import Console
 
 from leyden.config.app import options_of, use_paths_of
-from leyden.config.words import checked_loader
+from leyden.config.words import composing
 from leyden.errors import UserError
 from leyden.nearest import did_you_mean
 from leyden.project import project_folder
@@ -35,11 +34,7 @@ def check(*, experiment: str | None = None, steps: int = 0) -> None:
 
     use_paths_of(project)
     findings: list[Finding] = []
-    with (
-        checked_loader(),
-        initialize_config_dir(str(configs.resolve()), version_base="1.3"),
-        tempfile.TemporaryDirectory() as folder,
-    ):
+    with composing(configs), tempfile.TemporaryDirectory() as folder:
         for name in [*names, None] if experiment is None else [experiment]:
             findings += Look(configs, Path(folder), steps, name).all()
     console = Console()

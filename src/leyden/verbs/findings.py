@@ -18,7 +18,7 @@ class Finding:
     group: str
     word: str
     verdict: str
-    reason: str = ""
+    reasons: Sequence[str] = ()
 
 
 def table(findings: Sequence[Finding]) -> Table:
@@ -38,12 +38,12 @@ def table(findings: Sequence[Finding]) -> Table:
 
 def lines(findings: Sequence[Finding]) -> list[str]:
     """Why, for all that is not ok: the faults last, where one looks."""
-    alone = {(each.experiment, each.reason) for each in findings if not each.word}
+    alone = {(each.experiment, reason) for each in findings if not each.word for reason in each.reasons}
     told: dict[tuple[str, str], list[str]] = {}
     for verdict in (SKIPPED, UNFIT, FAULT):
         for each in findings:
-            if each.verdict == verdict:
-                word = "" if (each.experiment, each.reason) in alone else each.word
+            for reason in each.reasons if each.verdict == verdict else ():
+                word = "" if (each.experiment, reason) in alone else each.word
                 where = word if verdict == SKIPPED and word else f"{each.experiment} {word}".strip()
-                told.setdefault((verdict, each.reason), []).append(where)
+                told.setdefault((verdict, reason), []).append(where)
     return [f"{verdict}: {', '.join(dict.fromkeys(where))}: {why}" for (verdict, why), where in told.items()]

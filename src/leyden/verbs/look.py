@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from leyden.config.app import options_of
 from leyden.config.build import build_data, build_initial, build_trainer, seed_all
 from leyden.config.devices import absent_devices
-from leyden.config.explain import explain
+from leyden.config.explain import explain, in_one_line
 from leyden.config.extras import absent_extras
 from leyden.config.interpolations import resolve
 from leyden.config.origin import Origin
@@ -69,16 +69,16 @@ class Look:
                 yield finding
 
     def _finding(self, group: str, word: str, look: Callable[[], None]) -> Finding:
-        verdict, reason = OK, ""
+        verdict, reasons = OK, list[str]()
         try:
             look()
         except AbsentError as error:
-            verdict, reason = SKIPPED, str(error)
+            verdict, reasons = SKIPPED, [str(error)]
         except UnfitError as error:
-            verdict, reason = UNFIT, str(error)
+            verdict, reasons = UNFIT, [str(error)]
         except Exception as error:  # of the user's own code, too: the others are still looked at
-            verdict, reason = FAULT, explain(error) or f"{type(error).__name__}: {error}".splitlines()[0]
-        return Finding(self.experiment or NONE, group, word, verdict, reason)
+            verdict, reasons = FAULT, explain(error) or [in_one_line(error)]
+        return Finding(self.experiment or NONE, group, word, verdict, reasons)
 
     def _alone(self) -> None:
         """Raises whatever is wrong; leaves model and data, which no option over an experiment changes."""
@@ -91,7 +91,7 @@ class Look:
             self.absent = AbsentError(f"its data is not there ({str(error).splitlines()[0]})")
         self.model = build_initial(self.config)
         if said := disagreements(self.model, self.data):
-            raise UserError("; ".join(said))
+            raise UserError(*said)
         self._build(self.config, "")
 
     def _option(self, group: str, word: str, config: DictConfig | None) -> None:
@@ -147,7 +147,7 @@ class Look:
         callbacks, _ = build_callbacks(config, model, self.data)
         said = watched_in_vain(model, callbacks, config.monitor.metric)
         if said := [*said, *expected_in_vain(model, callbacks, config.expected or {})]:
-            raise UserError("; ".join(said))
+            raise UserError(*said)
         once = {"fast_dev_run": self.steps} if self.steps and group in STEPPED and not self.absent else {}
         with built_loggers(config) as loggers:
             shown = {"logger": loggers or False, "default_root_dir": str(self.folder), "enable_progress_bar": False}
@@ -162,7 +162,7 @@ class Look:
                     self.data.eval_batch_size = SMALL
                 trainer.fit(model, datamodule=self.data)
                 if said := without_batches(trainer):
-                    raise UserError("; ".join(said))
+                    raise UserError(*said)
         if self.absent:
             raise self.absent
 

@@ -96,7 +96,7 @@ def last_whole_checkpoint(run: RunFolder) -> Path | None:
                     log.warning(f"{line}; {file.name}, saved before it, is taken instead")
                 return file
     if damaged:
-        raise UserError("; ".join(damaged))
+        raise UserError(*damaged)
     if run.result()["last_checkpoint"]:
         raise UserError(f"{run} has lost its checkpoints: there is nothing to go on from")
     log.warning(f"{run} has no checkpoint yet: it begins anew")

@@ -69,7 +69,7 @@ class Run(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage == "fit" and (said := disagreements(pl_module, trainer.datamodule)):  # type: ignore[attr-defined]
-            raise UserError("; ".join(said))
+            raise UserError(*said)
         for logger in trainer.loggers if stage == "fit" else ():  # before Lightning logs the model's alone
             varied = self._varied() if isinstance(logger, TensorBoardLogger) else {}  # others hide the rest themselves
             logger.log_hyperparams(varied or self._compared(pl_module))

@@ -23,7 +23,7 @@ from leyden.config.build import (
     seed_all,
 )
 from leyden.config.devices import absent_devices
-from leyden.config.explain import explain
+from leyden.config.explain import in_one_line
 from leyden.config.extras import require_extras
 from leyden.config.interpolations import resolve
 from leyden.config.origin import Origin
@@ -80,7 +80,7 @@ def train(config: DictConfig, resumed: Resumed | None = None) -> float | None:
                 raise UserError(told) from error
             if (batch := batch_at(error)) is not None:
                 error.add_note(f"{config.model._target_} had a batch of {config.data._target_}: {shapes_in(batch)}")
-            record.stopped(error, explain(error) or f"{type(error).__name__}: {error}".splitlines()[0])
+            record.stopped(error, in_one_line(error))
             raise
     if is_first_process():
         print_report(run, record.result, config, on_terminal=not in_sweep())
@@ -111,7 +111,7 @@ def _train(config: DictConfig, composed: DictConfig, record: Record, resumed: Re
         callbacks, best = build_callbacks(config, model, data)
         said = [] if in_sweep() else watched_in_vain(model, callbacks, config.monitor.metric)  # as its first job tells
         if said := [*said, *expected_in_vain(model, callbacks, config.expected or {})]:
-            raise UserError("; ".join(said))
+            raise UserError(*said)
         watching = [] if in_sweep() else [Watched(config.monitor.metric)]
         pruning = [Prune(config.monitor.metric, report)] if (report := pruner_of(run)) else []
         tree = config_tree(config, composed, resumed.words if resumed else ()) if is_first_process() else None
@@ -136,7 +136,7 @@ def _train(config: DictConfig, composed: DictConfig, record: Record, resumed: Re
             with joined_by_children(trainer, run, checkpoint):
                 trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
                 if said := without_batches(trainer):
-                    raise UserError("; ".join(said))
+                    raise UserError(*said)
                 record.training_ends()
                 follow.continue_curves(trainer)  # also where all that is left to do is the test
                 follow.begin(trainer)

@@ -35,7 +35,17 @@ KNOWN = {
     "python train.py -m optimizer=adamw,sgd optimizer.nes": "optimizer.nesterov=",
     "python train.py callbacks=[early_stopping,l": "callbacks=[early_stopping,lr_monitor",
     "python train.py ~sched": "~scheduler",
-    "python train.py +optimizer.l": "+optimizer.lr=",
+    "python train.py ++optimizer.l": "++optimizer.lr=",
+    "python train.py +optimizer.l": "",  # is there already
+    "python train.py +optimizer.p": "",  # given when training begins
+    "python train.py +optimizer=adam +optimizer.am": "+optimizer.amsgrad=",
+    "python train.py +trainer.lim": " ".join(
+        f"+trainer.limit_{stage}_batches=" for stage in ("predict", "test", "train", "val")
+    ),
+    "python train.py +trainer.log": "+trainer.log_every_n_steps=",
+    "python train.py trainer.limit_t": "",
+    "python train.py callbacks=early_stopping +callbacks.early_stopping.str": "+callbacks.early_stopping.strict=",
+    "python train.py model._target_=lab.nowhere.Net +model.": "",
     "python train.py 'optimizer.l": "optimizer.lr=",
     "python train.py strict=": "strict=false strict=true",
     "python train.py seed=": "",
@@ -130,14 +140,14 @@ def test_an_answer_takes_under_0_3_seconds_of_cpu_time() -> None:
     taken = []
     for _ in range(3):
         before = seconds()
-        assert command("leyden", "_complete", "leyden train experiment=cifar10_fast optimizer.").returncode == 0
+        assert command("leyden", "_complete", "leyden train experiment=cifar10_fast +trainer.").returncode == 0
         taken.append(seconds() - before)
     assert min(taken) < 0.3
 
 
 def test_an_answer_imports_no_hydra() -> None:
     probe = (
-        "import sys; from leyden.cli import main; main(['_complete', 'leyden train optimizer.'])\n"
-        "print({'torch', 'hydra', 'omegaconf', 'rich'} & set(sys.modules))"
+        "import sys; from leyden.cli import main; main(['_complete', 'leyden train +optimizer.am'])\n"
+        "print({'torch', 'lightning', 'hydra', 'omegaconf', 'rich'} & set(sys.modules))"
     )
-    assert command("python", "-c", probe).stdout == "optimizer.lr=\nset()\n"
+    assert command("python", "-c", probe).stdout == "+optimizer.amsgrad=\nset()\n"

@@ -93,6 +93,7 @@ def typed(line: str, home: Path, *words: str, setup: str = ":") -> str:
         ("leyden train optimizer=muon optimizer.n", ["optimizer.ns_steps="]),
         ("leyden train callbacks=[early_stopping,l", ["[early_stopping,lr_monitor"]),
         ("leyden train ~sched", ["~scheduler"]),
+        ("leyden train +trainer.limit_tr", ["+trainer.limit_train_batches="]),
     ],
 )
 def test_bash_is_offered_what_comes_after_its_last_word_break(line: str, words: list[str], tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ import enum
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NewType, Optional, Protocol, TypedDict, Union
+from typing import Annotated, Any, Generic, Literal, NewType, Optional, Protocol, TypedDict, TypeVar, Union
 
 import pytest
 import torch
@@ -25,7 +25,22 @@ class Options(TypedDict):
     a: int
 
 
+Item = TypeVar("Item")
+Number = TypeVar("Number", bound=float)
+Either = TypeVar("Either", int, str)
+
+
+class Makes(Protocol[Item]):
+    def made(self) -> Item: ...
+
+
+class Pair(TypedDict, Generic[Item]):
+    first: Item
+
+
 Width = NewType("Width", int)
+Widths = NewType("Widths", list[int])
+Wide = NewType("Wide", Width)
 MODULE = "Module (with a _target_)"
 
 
@@ -69,13 +84,32 @@ def test_what_a_hint_takes_and_how_it_is_called(hint: Any, taken: list[Any], ref
     assert expected(hint) == called
 
 
-@pytest.mark.parametrize("hint", [Any, object, hint_of("NowhereImported", {}), hint_of("1 +", {}), "Later", Loss])
+@pytest.mark.parametrize("hint", [
+    Any, object, hint_of("NowhereImported", {}), hint_of("1 +", {}), "Later", Loss, Makes, Makes[int], Item, Number,
+    Either, Item | None, hint_of("Number | None", globals()), hint_of([1], {}),
+])  # fmt: skip
 def test_hints_that_cannot_be_judged_take_anything(hint: Any) -> None:
     assert [value for value in (1, "a", None, [1], {"a": 1}, Made(nn.ReLU, False)) if not fits(value, hint)] == []
 
 
-def test_a_typed_dictionary_is_a_mapping() -> None:
-    assert fits({"a": 1}, Options)
+@pytest.mark.parametrize(
+    ("hint", "value", "called"),
+    [
+        (Options, {"a": 1}, "mapping"),
+        (Pair[int], {"first": 1}, "mapping"),
+        (list[Options], [{"a": 1}], "list of mapping"),
+        (list[Item], [1, "a", None], "list"),
+        (dict[str, Item], {"a": [1]}, "mapping of str to anything"),
+        (Number, 1, "anything"),
+        (Makes[int] | None, Made(nn.ReLU, False), "Makes (with a _target_) or null"),
+        (Widths, [1, 2], "list of int"),
+        (Wide, 2, "int"),
+        (hint_of([1, 2], {}), "a", "[1, 2]"),
+    ],
+)
+def test_what_typing_makes_is_taken_and_called_by_what_yaml_has(hint: Any, value: Any, called: str) -> None:
+    assert fits(value, hint)
+    assert expected(hint) == called
 
 
 def test_an_annotation_is_read_among_the_names_of_its_module() -> None:

@@ -1,10 +1,13 @@
 """Interpolations in files that name nothing: the key, file and line, and what was probably meant."""
 
+import io
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
 
+from leyden.cli import main
 from leyden.config.interpolations import resolve
 from leyden.config.origin import Origin
 from leyden.config.words import all_wrong, checked_loader
@@ -38,6 +41,19 @@ def test_all_are_told_with_key_file_and_line(text: str, said: str, configs: Path
     with checked_loader(), initialize_config_dir(str(configs), version_base="1.3"), pytest.raises(UserError) as error:
         resolve(compose("train", overrides=words), Origin(words, [configs]))
     assert str(error.value) == said
+
+
+def test_where_the_config_is_shown_they_are_told_as_a_run_would(configs: Path) -> None:
+    (configs / "experiment" / "mine.yaml").write_text(X + "threads: ${sed}\npopulation: ${optimzer.lr}\n")
+    (configs.parent / "train.py").touch()
+    out = io.StringIO()
+    with redirect_stderr(out), pytest.raises(SystemExit):
+        main(["train", "experiment=mine", "--cfg", "job", "--resolve"], configs.parent)
+    assert out.getvalue() == (
+        "error: threads=${sed} (configs/experiment/mine.yaml:3): there is no key sed, did you mean seed?\n"
+        "error: population=${optimzer.lr} (configs/experiment/mine.yaml:4): there is no key optimzer.lr, did you mean "
+        "optimizer.lr?\n"
+    )
 
 
 def test_of_the_name_that_a_run_folder_has_it_is_told_before_hydra_makes_one(configs: Path) -> None:

@@ -188,9 +188,9 @@ def test_all_mistakes_are_said_at_once_and_nothing_is_left_behind(tmp_path: Path
     completed = called("train", *words, f"paths.log_dir={tmp_path}/logs")
     assert completed.returncode == 1
     assert completed.stderr == (
-        "error: model.hidden_features=4.5 (on the command line): must be int; "
-        "optimizer.eps='fast' (on the command line): must be float; "
-        "trainer.max_epoch (on the command line): lightning.pytorch.Trainer has no such argument, did you mean "
+        "error: model.hidden_features=4.5 (on the command line): must be int\n"
+        "error: optimizer.eps='fast' (on the command line): must be float\n"
+        "error: trainer.max_epoch (on the command line): lightning.pytorch.Trainer has no such argument, did you mean "
         "max_epochs?\n"
     )
     assert list((tmp_path / "logs").rglob("*")) == []
@@ -207,8 +207,8 @@ def test_a_run_that_goes_on_is_held_against_them_too(xor_run: tuple[Path, object
     for file, text in zip(files, before, strict=True):
         file.write_text(text)
     assert completed.stderr == (
-        f"error: model.hidden_features='many' ({run}/config.yaml:{line}): must be int; "
-        "optimizer.lr='x' (on the command line): must be float\n"
+        f"error: model.hidden_features='many' ({run}/config.yaml:{line}): must be int\n"
+        "error: optimizer.lr='x' (on the command line): must be float\n"
     )
 
 

@@ -123,8 +123,8 @@ def test_a_training_ends_before_it_begins(tmp_path: Path) -> None:
         "train", "experiment=xor", "+max_epoch=5", "model.hidden_features=4.5", f"paths.log_dir={tmp_path}"
     )
     assert completed.stderr == (
-        "error: model.hidden_features=4.5 (on the command line): must be int; "
-        "max_epoch=5 (on the command line): nothing reads it, did you mean trainer.max_epochs?\n"
+        "error: model.hidden_features=4.5 (on the command line): must be int\n"
+        "error: max_epoch=5 (on the command line): nothing reads it, did you mean trainer.max_epochs?\n"
     )
     assert list(tmp_path.iterdir()) == []
 

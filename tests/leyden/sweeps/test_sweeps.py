@@ -4,6 +4,7 @@ import csv
 import fcntl
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -164,7 +165,7 @@ def test_a_sweep_that_cannot_be_is_refused_at_once(word: str, message: str, jobs
     completed = train("-m", "experiment=xor", "trainer.max_epochs=10", "seed=1,2", word, f"paths.log_dir={tmp_path}")
     assert completed.returncode == 1
     assert completed.stderr.startswith(f"error: {message}")
-    assert completed.stderr.count("\n") == 1
+    assert re.fullmatch(r"error: .*\n(try: python train\.py -m .*\n)?", completed.stderr)
     assert len(list(tmp_path.rglob("result.json"))) == jobs
     assert jobs or list(tmp_path.iterdir()) == []
 

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import called
-from lightning.pytorch import Callback
+from lightning.pytorch import Callback, LightningModule
+from lightning.pytorch.callbacks import EarlyStopping
 from plain_lightning import PlainModel
 from torch import Tensor, nn
 from torchmetrics import MeanSquaredError
@@ -12,7 +13,7 @@ from torchmetrics import MeanSquaredError
 from lab.data import CIFAR10DataModule, NoisySineDataModule, XORDataModule
 from lab.models import CifarCNN, MLPRegressor, SimpleNet
 from leyden.training import Splits, SupervisedModule, TensorDataModule
-from leyden.training.agreement import disagreements, unlogged
+from leyden.training.agreement import disagreements, unlogged, watched_in_vain
 from leyden.training.callbacks import Progress
 
 
@@ -43,6 +44,21 @@ class Logs(Classifier):
 class LogsWhatever(Classifier):
     def on_validation_epoch_end(self) -> None:
         self.log(f"val/{self.trainer.max_epochs}", 1.0)
+
+
+def log_elsewhere(module: LightningModule) -> None:
+    module.log("val/elsewhere", 1.0)
+
+
+class LogsElsewhere(Classifier):
+    def on_validation_epoch_end(self) -> None:
+        super().on_validation_epoch_end()
+        log_elsewhere(self)
+
+
+class LogsMany(Classifier):
+    def on_validation_epoch_end(self) -> None:
+        self.log_dict({"val/a": 1.0, "val/b": 2.0})
 
 
 class Foreign(Callback):
@@ -198,6 +214,10 @@ THERE = "train/accuracy, train/loss, val/accuracy, val/loss"
     (Logs(3), "val/owm", "Logs logs no such metric in training, did you mean val/own? (there are: train/loss, "
      "val/loss, val/own)"),
     (LogsWhatever(3), "val/3", None),
+    (LogsElsewhere(3), "val/elsewhere", None),
+    (LogsMany(3), "val/b", None),
+    (LogsMany(3), "val/c", "LogsMany logs no such metric in training, did you mean val/a or val/b? (there are: "
+     "train/loss, val/a, val/b, val/loss)"),
     (PlainModel(2), "anything", None),
 ])  # fmt: skip
 def test_a_metric_that_is_not_logged(model: SupervisedModule, metric: str, answer: str | None) -> None:
@@ -207,6 +227,17 @@ def test_a_metric_that_is_not_logged(model: SupervisedModule, metric: str, answe
 def test_a_callback_of_ones_own_could_log_it() -> None:
     callbacks: Sequence[Callback] = [Foreign()]
     assert unlogged(SupervisedModule(nn.MSELoss(), {"mse": MeanSquaredError()}), callbacks, "val/own") is None
+
+
+def test_early_stopping_on_what_is_not_logged(tmp_path: Path) -> None:
+    said = (
+        "EarlyStopping.monitor=val/los: SimpleNet logs no such metric in training, did you mean val/loss? "
+        f"(there are: {THERE})"
+    )
+    assert watched_in_vain(SimpleNet(), [EarlyStopping("val/los"), EarlyStopping("val/accuracy")], "val/loss") == [said]
+    words = "experiment=xor", "callbacks=early_stopping", "callbacks.early_stopping.monitor=val/los"
+    assert called("train", *words, f"paths.log_dir={tmp_path}/logs").stderr == f"error: {said}\n"
+    assert list((tmp_path / "logs").rglob("*")) == []
 
 
 def test_a_training_ends_before_it_begins(tmp_path: Path) -> None:

@@ -41,6 +41,37 @@ class MadeUp(Plain):
         self.log_dict({f"val/{name}": 1.0 for name in ("score", "rest")})
 
 
+def log_later(name: str, module: LightningModule) -> None:
+    if module.current_epoch == 1:
+        module.log(f"val/{name}", 1.0)
+
+
+class ByAnother(Plain):
+    def on_validation_epoch_end(self) -> None:
+        log_later("score", self)
+
+
+class ByItsMethod(Plain):
+    def on_validation_epoch_end(self) -> None:
+        log = self.log if self.current_epoch == 1 else print
+        log("".join(["val", "/score"]), 1.0)
+
+
+class WhereThereIsSomething(Plain):
+    def on_validation_epoch_end(self) -> None:
+        self.scores = [*getattr(self, "scores", []), 1.0]
+        if len(self.scores) > 2:  # the sanity check, and one epoch
+            self.log(self.name(), 1.0)
+
+    def name(self) -> str:
+        return "val/score"
+
+
+class HandsOn(Callback):
+    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        log_later("score", module)
+
+
 class Logs(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.current_epoch == 1:
@@ -74,6 +105,16 @@ def test_the_first_validation_tells(model: LightningModule, metric: str, said: s
 @pytest.mark.parametrize("metric", ["val_loss", "train_loss"])
 def test_what_is_logged_is_enough(metric: str, tmp_path: Path) -> None:
     assert epochs(Plain(), metric, tmp_path) == 3
+
+
+@pytest.mark.parametrize("model", [ByAnother(), ByItsMethod(), WhereThereIsSomething()])
+def test_what_is_logged_elsewhere_or_under_a_condition_is_waited_for(
+    model: LightningModule, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "leyden"):
+        assert epochs(model, "val/score", tmp_path) == 3
+        assert epochs(Plain(), "val/score", tmp_path, HandsOn()) == 3
+    assert caplog.messages == []
 
 
 def test_what_may_come_later_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
