@@ -3,9 +3,12 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from browser import Browser
 from conftest import CONFIGS, PROJECT, Completed, command
 from dead_links import dead_links
 
@@ -96,3 +99,33 @@ def test_a_dead_link_is_an_error(project: Path, site: Path) -> None:
     assert built(project).returncode == 0  # to files the generator does not look
     assert list(dead_links(site)) == ["limits.html: nowhere.png leads nowhere"]
     page.write_text(before)
+
+
+TYPED = """
+const box = found.at(-1);
+Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call(box, 'nonfinite.ckpt');
+box.dispatchEvent(new Event('input', {bubbles: true, composed: true}));
+"""
+
+
+@pytest.mark.browser
+def test_a_word_that_is_typed_into_the_search_box_finds_its_pages(site: Path) -> None:
+    words = [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", str(site)]
+    server = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert server.stdout is not None
+        (address,) = re.findall(r"http://\S+/", server.stdout.readline())
+        with Browser() as browser:
+            browser.open(f"{address}index.html")
+            browser.until(lambda: browser.found(".md-search__button", "return found.map(each => each.click()).length"))
+            browser.until(lambda: browser.found("input[aria-label=Search]", "return found.length"))
+            browser.found("input[aria-label=Search]", TYPED)
+            found = "return found.map(each => each.href).filter(each => each.includes('h=nonfinite'))"
+            links = browser.until(lambda: browser.found("a", found))
+    finally:
+        server.terminate()
+        server.wait()
+    assert {link.removeprefix(address).partition("?")[0] for link in links} >= {
+        "howto/resume.html",
+        "reference/verbs.html",
+    }
