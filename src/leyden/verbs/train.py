@@ -1,8 +1,9 @@
 """Train a model, test its best checkpoint, and leave all of it in the run folder."""
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -93,25 +94,13 @@ def _train(config: DictConfig, composed: DictConfig, record: Record, resumed: Re
     refuse([*problems(config, origin), *absent_devices(config, origin)])
     require_extras(config)
     seed_all(config)
-    if config.threads is not None and config.threads < 1:
-        raise UserError(f"threads={config.threads}: must be 1 or more, or null for all there are")
-    torch.set_num_threads(config.threads or ALL_THREADS)
-    data: LightningDataModule
-    model: LightningModule
-    if config.get("population") is None:
-        data, model = build_data(config), build_initial(config)
-    else:
-        data, model = build_population(composed)
-    if resumed and checkpoint:  # so that one that does not fit is refused now
-        try:
-            load_weights(model, load_checkpoint(checkpoint), checkpoint)
-        except UserError as error:
-            raise UserError("; ".join([*resumed.model_was, str(error)])) from error
+    use_threads(config.threads)
+    data, model = build_parts(config, composed)
+    if resumed and checkpoint:
+        refuse_other_weights(model, checkpoint, resumed)
     with built_loggers(config) as loggers:
         callbacks, best = build_callbacks(config, model, data)
-        said = [] if in_sweep() else watched_in_vain(model, callbacks, config.monitor.metric)  # as its first job tells
-        if said := [*said, *expected_in_vain(model, callbacks, config.expected or {})]:
-            raise UserError(*said)
+        refuse_what_is_not_logged(config, model, callbacks)
         watching = [] if in_sweep() else [Watched(config.monitor.metric)]
         pruning = [Prune(config.monitor.metric, report)] if (report := pruner_of(run)) else []
         tree = config_tree(config, composed, resumed.words if resumed else ()) if is_first_process() else None
@@ -145,6 +134,33 @@ def _train(config: DictConfig, composed: DictConfig, record: Record, resumed: Re
                 else:
                     record.finished(test(trainer, model, data, run, best))
                 follow.summarize(trainer)
+
+
+def use_threads(count: int | None) -> None:
+    if count is not None and count < 1:
+        raise UserError(f"threads={count}: must be 1 or more, or null for all there are")
+    torch.set_num_threads(count or ALL_THREADS)
+
+
+def build_parts(config: DictConfig, composed: DictConfig) -> tuple[LightningDataModule, LightningModule]:
+    if config.get("population") is None:
+        return build_data(config), build_initial(config)
+    return build_population(composed)
+
+
+def refuse_other_weights(model: LightningModule, checkpoint: Path, resumed: Resumed) -> None:
+    """Raises UserError where the checkpoint does not fit the model: before anything is written."""
+    try:
+        load_weights(model, load_checkpoint(checkpoint), checkpoint)
+    except UserError as error:
+        raise UserError("; ".join([*resumed.model_was, str(error)])) from error
+
+
+def refuse_what_is_not_logged(config: DictConfig, model: LightningModule, callbacks: Sequence[Callback]) -> None:
+    """Raises UserError where a metric is followed or expected that is never logged."""
+    said = [] if in_sweep() else watched_in_vain(model, callbacks, config.monitor.metric)  # as its first job tells
+    if said := [*said, *expected_in_vain(model, callbacks, config.expected or {})]:
+        raise UserError(*said)
 
 
 @contextmanager
