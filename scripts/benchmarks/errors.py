@@ -334,10 +334,17 @@ def right_commands() -> Iterator[list[str]]:
     """What README, docs/ and --help say one can type, and every shipped config."""
     pages = documentation().replace("\\\n", " ") + (CONFIGS / "hydra" / "default.yaml").read_text()
     pages = re.sub(r"\$ .*\nerror: ", "", pages)  # what is shown as wrong
-    for line in re.findall(r"(?:^|[$ `])(?:python train\.py|leyden train|train_ddp\S*|ddp\.sh) ([^`\n]*)", pages):
+    theirs = {f"{group}={option}" for group, option in re.findall(r"^# configs/(\w+)/(\w+)\.yaml", pages, re.MULTILINE)}
+    for line in re.findall(
+        r"(?:^|[$ `])(?:python train\.py|leyden train|train_ddp\S*|ddp\.sh) ([^`\n]*)", pages, re.MULTILINE
+    ):
         words = [as_hydra_spells(word) for word in shlex.split(line.partition(" shows ")[0], comments=True)]
         resumed = {"resume", "rerun", "sweep.resume"} & {word.partition("=")[0] for word in words}
-        if not resumed and not any(re.search(r"\.\.\.|\[GROUP|^[A-Z]+$|=[A-Z]+$", word) for word in words):
+        if (
+            theirs.isdisjoint(words)
+            and not resumed
+            and not any(re.search(r"\.\.\.|\[GROUP|^[A-Z]+$|=[A-Z]+$", word) for word in words)
+        ):
             yield words
     for group, options in groups().items():
         yield from ([f"{group}={option}"] for option in options)
@@ -377,7 +384,7 @@ def is_blamed(words: Sequence[str]) -> bool:
 def false_alarms() -> list[str]:
     found = [in_shell(words) for words in right_commands() if is_blamed(words)]
     contexts = [[], ["experiment=sine"], ["experiment=cifar10"], ["experiment=cifar10_fast"], ["sweep=optuna"]]
-    contexts += [["trainer=ddp"], ["debug=profiler"]]
+    contexts += [["trainer=ddp"], ["debug=profiler"], *([f"logger={option}"] for option in groups()["logger"])]
     launchers = [[f"hydra/launcher={option}"] for option in groups()["hydra/launcher"]]
     for word in dict.fromkeys(right_overrides()):
         several = ["-m"] if re.search(r"=[^\[]*,|range\(|interval\(|choice\(", word) else []

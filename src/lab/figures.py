@@ -52,8 +52,10 @@ def wave(module: LightningModule, data: TensorDataModule) -> Figure | None:
     return figure
 
 
-def augmented_images(module: LightningModule, data: TensorDataModule, rows: int = 5, columns: int = 8) -> Figure:
+def augmented_images(module: LightningModule, data: TensorDataModule, rows: int = 5, columns: int = 8) -> Figure | None:
     """The first training images as the net sees them in the first epoch, but for the normalisation."""
+    if not are_photographs(data):
+        return None
     trainer, data.trainer = data.trainer, None  # some augmentations depend on the epoch
     try:
         images = next(iter(data.train_dataloader()))[0][: rows * columns]
@@ -78,7 +80,7 @@ def mistakes(
 ) -> Figure | None:
     """The images of the test that the model is most sure of and wrong about: what it says, how surely, what it is."""
     probabilities = figures.class_probabilities(module, answers)
-    if probabilities is None or data.splits is None:
+    if probabilities is None or data.splits is None or not are_photographs(data):
         return None
     surest, said = probabilities.max(1)
     wrong = (said != answers.targets).nonzero().flatten()
@@ -86,18 +88,32 @@ def mistakes(
     if not len(worst):
         return None
     names = figures.class_names(data, probabilities.shape[1])
-    drawn = Figure(figsize=(4.8, 1.28 * rows)).add_axes((0.01, 0.01, 0.98, 0.98))
+    rows = -(-len(worst) // columns)
+    figure = Figure(figsize=(4.8, 1.28 * rows + 0.3))
+    below = rows * 1.28 / (rows * 1.28 + 0.3)
+    drawn = figure.add_axes((0.01, 0.01, 0.98, 0.98 * below))
     drawn.set_axis_off()
+    figure.text(0.03, 0.99, "how sure the model is of what it says, and what it is", fontsize=10, va="top")
     for place, index in enumerate(worst.tolist()):
         x, y = place % columns, 1.36 * (place // columns)
         image = data.splits.test[0][index].permute(1, 2, 0).numpy()
         drawn.imshow(image, extent=(x + 0.08, x + 0.92, y + 0.84, y), interpolation="nearest")
         box = {"facecolor": "black", "edgecolor": "none", "pad": 1.5}
         drawn.text(x + 0.1, y + 0.03, f"{surest[index]:.0%}", color="white", fontsize=9, va="top", bbox=box)
-        drawn.text(x + 0.5, y + 0.87, names[said[index]], color=figures.RED, fontsize=9.5, ha="center", va="top")
-        drawn.text(x + 0.5, y + 1.07, f"is {names[answers.targets[index]]}", fontsize=9, ha="center", va="top")
+        drawn.text(x + 0.5, y + 0.87, short(names[said[index]]), color=figures.RED, fontsize=9.5, ha="center", va="top")
+        drawn.text(x + 0.5, y + 1.07, f"is {short(names[answers.targets[index]])}", fontsize=9, ha="center", va="top")
     drawn.set(xlim=(0, columns), ylim=(1.36 * rows, 0), aspect="auto")
-    return figure_of(drawn)
+    return figure
+
+
+def short(name: str, most: int = 12) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
+def are_photographs(data: TensorDataModule) -> bool:
+    """Whether the inputs are uint8 [N, 3, H, W]."""
+    inputs = data.splits.train[0] if data.splits else torch.empty(0)
+    return inputs.dtype == torch.uint8 and inputs.ndim == 4
 
 
 def sheet(images: Tensor, columns: int, gap: int = 2) -> Figure:

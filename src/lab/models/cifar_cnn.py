@@ -70,9 +70,6 @@ class CifarCNN(SupervisedModule):
         logits: Tensor = self.head(features) / 9  # small at first, so that the head learns no faster than what feeds it
         return logits
 
-    def probabilities(self, predictions: Tensor) -> Tensor:
-        return predictions.softmax(1)
-
 
 def conv_group(channels_in: int, channels_out: int) -> nn.Sequential:
     """[N, channels_in, H, W] to [N, channels_out, H / 2, W / 2]."""

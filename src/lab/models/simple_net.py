@@ -1,6 +1,5 @@
 """The smallest network that can tell XOR, and, without its hidden activation, cannot."""
 
-import torch
 from torch import Tensor, nn
 from torchmetrics.classification import BinaryAccuracy
 
@@ -28,6 +27,3 @@ class SimpleNet(SupervisedModule):
         """The probability [N, 1] that the answer to inputs [N, 2] is 1."""
         probability: Tensor = self.layers(inputs)
         return probability
-
-    def probabilities(self, predictions: Tensor) -> Tensor:
-        return torch.cat([1 - predictions, predictions], dim=1)

@@ -27,8 +27,10 @@ from leyden.config.targets import check_targets
 from leyden.config.values import call_of_figure
 from leyden.errors import UserError
 from leyden.faults import own_place
+from leyden.nearest import did_you_mean
 from leyden.runs.checkpoint import check_hyperparameters, init_weights
 from leyden.training import SupervisedModule
+from leyden.training.callbacks.figures import GIVEN, unknown_argument
 from leyden.training.checkpoint_io import DurableCheckpointIO
 from leyden.training.metrics import without_metrics
 from leyden.training.population import Population, PopulationData
@@ -75,7 +77,12 @@ def build_figures(config: DictConfig) -> dict[str, Callable[..., Any]]:
         if not re.fullmatch(r"\w[\w.-]*", name):
             raise UserError(f"figures.{name}: is no name for a file: letters, numbers, _, - and . make one")
     targets = config.get("targets") or []
-    return dict(zip(calls, build_all(OmegaConf.create({"targets": targets, "figures": calls}), "figures"), strict=True))
+    built = build_all(OmegaConf.create({"targets": targets, "figures": calls}), "figures")
+    for name, draw in zip(calls, built, strict=True):
+        if unknown := unknown_argument(draw):
+            known = f"module, data module and, by their names, {' and '.join(GIVEN)}"
+            raise UserError(f"figures.{name}: a figure is given {known}: no {unknown}{did_you_mean(unknown, GIVEN)}")
+    return dict(zip(calls, built, strict=True))
 
 
 def build_factory(config: DictConfig, key: str) -> Callable[..., Any] | None:

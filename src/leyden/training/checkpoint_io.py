@@ -57,7 +57,7 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
     try:
         content = file.read_bytes()
     except FileNotFoundError as error:
-        raise UserError(f"{file}: there is no such checkpoint") from error
+        raise UserError(f"{file}: there is no such checkpoint (best, last or the path of a file)") from error
     comment = content[-COMMENT:]
     if comment.startswith(CHECKSUM):
         found = hashlib.sha256(memoryview(content)[: -COMMENT - 2]).hexdigest().encode()

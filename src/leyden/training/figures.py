@@ -31,7 +31,7 @@ GREY = "#777777"
 STYLE: Any = {  # 480 pixels wide: letters are still 11 pixels high where that is shown at 400
     "figure.figsize": (4.8, 3.6),
     "figure.dpi": 100,
-    "figure.subplot.left": 0.16,
+    "figure.subplot.left": 0.18,
     "figure.subplot.right": 0.96,
     "figure.subplot.bottom": 0.16,
     "figure.subplot.top": 0.91,
@@ -100,6 +100,8 @@ def loss_curve(module: LightningModule, data: LightningDataModule, history: Hist
         return None
     drawn = axes("epoch", f"loss ({type(getattr(module, 'loss', None)).__name__})")
     drawn.locator_params("x", integer=True)
+    if max(epochs[-1] for epochs, _ in curves.values()) <= 1:
+        drawn.set_xlim(0, 2)  # or its one epoch would be told in fractions
     for (stage, curve), line in zip(curves.items(), ("-", "--"), strict=False):
         drawn.plot(*curve, line, marker="." if len(curve[0]) < 20 else "", label=stage)
     values = [value for _, each in curves.values() for value in each]

@@ -16,6 +16,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor
 
+from leyden.faults import own_place
 from leyden.files import write_whole
 from leyden.training.callbacks.hooks import only_own_hooks
 from leyden.training.exact import looking
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Draw = Callable[..., "Figure | None"]
+GIVEN = ("answers", "history")  # to a function that has an argument of that name
 
 
 @only_own_hooks
@@ -65,7 +67,7 @@ class Figures(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         epoch = trainer.current_epoch + 1
         if is_spread(epoch) and epoch != trainer.max_epochs:
-            marked = {name for name, draw in self.figures.items() if getattr(bare(draw), "over_epochs", False)}
+            marked = {name for name, draw in self.figures.items() if is_over_epochs(draw)}
             self._draw_all(trainer, pl_module, marked, epoch)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -115,7 +117,8 @@ class Figures(Callback):
                 except Exception as error:
                     self._failed.add(name)
                     reason = (str(error).splitlines() or [""])[0]
-                    log.warning(f"figure {name} is left out: {type(error).__name__}: {reason}")
+                    where = f" ({place})" if (place := own_place(error)) else ""
+                    log.warning(f"figure {name} is left out{where}: {type(error).__name__}: {reason}")
 
     def _draw(self, trainer: Trainer, module: LightningModule, name: str, draw: Draw, epoch: int | None) -> None:
         from leyden.training.figures import pixels_of
@@ -127,7 +130,8 @@ class Figures(Callback):
         figure = draw(module, trainer.datamodule, **given)  # type: ignore[attr-defined]
         if figure is None:
             return
-        pixels = pixels_of(figure, "" if epoch is None else f"epoch {epoch:,}")
+        tested = "as tested" if is_over_epochs(draw) else ""
+        pixels = pixels_of(figure, tested if epoch is None else f"epoch {epoch:,}")
         if pyplot := sys.modules.get("matplotlib.pyplot"):
             pyplot.close(figure)  # which keeps what it has made
         file = self.folder / (f"{name}.png" if epoch is None else f"{name}/epoch_{epoch:06}.png")
@@ -163,6 +167,21 @@ def is_spread(epoch: int) -> bool:
     return epoch in (power, 3 * power)
 
 
+def is_over_epochs(draw: Draw) -> bool:
+    return getattr(bare(draw), "over_epochs", False)
+
+
 def bare(draw: Draw) -> Draw:
     """The function itself, without the arguments that a config gives it."""
     return getattr(draw, "func", draw)
+
+
+def unknown_argument(draw: Draw) -> str | None:
+    """One that the function must be given, beside module and data module, and that there is none of."""
+    others = list(inspect.signature(draw).parameters.values())[2:]
+    must = [
+        each.name
+        for each in others
+        if each.default is each.empty and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+    ]
+    return next((name for name in must if name not in GIVEN), None)
