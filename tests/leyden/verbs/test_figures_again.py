@@ -110,6 +110,12 @@ def test_a_name_writes_into_no_other_folder() -> None:
         build_figures(config)
 
 
+def test_a_figure_that_asks_for_what_there_is_none_of_is_refused() -> None:
+    config = OmegaConf.create({"targets": ["leyden"], "figures": {"mine": "leyden.training.figures.ask"}})
+    with pytest.raises(UserError, match=r"figures\.mine: a figure is given module, .* answers and history: no inputs$"):
+        build_figures(config)
+
+
 @pytest.mark.slow
 def test_a_run_that_goes_on_has_the_figures_of_one_that_never_stopped(tmp_path: Path) -> None:
     words = "experiment=xor", f"paths.log_dir={tmp_path}"
