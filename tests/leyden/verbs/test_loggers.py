@@ -214,6 +214,14 @@ def test_each_job_of_a_process_is_a_wandb_run_of_its_own(tmp_path: Path) -> None
     assert len({each.run_id for job in jobs for each in job.runs}) == 2
 
 
+@pytest.mark.slow
+def test_wandb_is_offline_where_the_command_says_so(tmp_path: Path) -> None:
+    words = *SHORT, "logger=wandb", "logger.wandb.mode=offline", f"paths.log_dir={tmp_path}"
+    completed = command("python", "train.py", *words, WANDB_API_KEY="0" * 40)
+    assert completed.returncode == 0, completed.stderr
+    assert InWandb(only_folder(tmp_path / "xor")).exit_codes == [0]
+
+
 WITHOUT_EXTRAS = """
 import sys
 from importlib.machinery import PathFinder
