@@ -167,6 +167,15 @@ def test_a_run_that_goes_on_is_the_same_run_to_each(number: signal.Signals, tmp_
     run = stopped(started(*words, "checkpoint.every_n_steps=7", f"paths.log_dir={tmp_path}"), tmp_path, number)
     ((found, _),) = in_mlflow(tmp_path)
     assert found.info.status == {signal.SIGTERM: "KILLED", signal.SIGKILL: "RUNNING"}[number]
+    if number == signal.SIGTERM:
+        told = {"status": "interrupted"}
+        for each in ("best", "last"):
+            told |= {f"{each}_checkpoint": f"checkpoints/{each}.ckpt"}
+            told |= {f"{each}_checkpoint_path": str(run / "checkpoints" / f"{each}.ckpt")}
+        best = {"best/val/loss": json.loads((run / "result.json").read_text())["monitor"]["value"]}
+        assert found.data.tags.items() >= told.items()
+        assert found.data.metrics.items() >= best.items()
+        assert InWandb(run).summary.items() >= (told | best).items()
     epochs = 5 + len(in_table(run)["val/loss"])
     completed = train(f"resume={run}", f"trainer.max_epochs={epochs}", "optimizer.lr=0.02")
     assert completed.returncode == 0, completed.stderr
