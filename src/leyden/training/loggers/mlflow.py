@@ -234,16 +234,14 @@ class MLFlowLogger(RunLogger, Logger):
     @contextmanager
     def _explained(self) -> Iterator[None]:
         from mlflow.exceptions import MlflowException
-        from requests.exceptions import ConnectionError, Timeout
         from sqlalchemy.exc import SQLAlchemyError
 
         try:
             yield
         except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
-            if isinstance(error.__context__, ConnectionError | Timeout):
-                instead = f"start one there (mlflow server), or choose a file: tracking_uri={SQLITE}logs/mlflow.db"
-                raise UserError(f"MLFlowLogger, {self.tracking_uri}: no server answers; {instead}") from error
-            raise UserError(f"MLFlowLogger, {self.tracking_uri}: {_line(error)}") from error
+            instead = f"; start one there (mlflow server), or choose a file: tracking_uri={SQLITE}logs/mlflow.db"
+            said = f"{_line(error)}{instead if _is_unanswered(error) else ''}"
+            raise UserError(f"MLFlowLogger, {self.tracking_uri}: {said}") from error
 
 
 def _make_database(file: Path) -> None:
@@ -269,5 +267,11 @@ def _allowed(name: str) -> str:
     return re.sub(r"[^\w/. :-]", "_", name, flags=re.ASCII)
 
 
+def _is_unanswered(error: Exception) -> bool:
+    from requests.exceptions import ConnectionError, Timeout
+
+    return isinstance(error.__context__, ConnectionError | Timeout)
+
+
 def _line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+    return "no server answers" if _is_unanswered(error) else str(error).partition("\n")[0]
