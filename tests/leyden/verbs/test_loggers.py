@@ -254,8 +254,8 @@ def without_extras(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("words", "said"), [
-    (["logger=many"], "logger.mlflow needs mlflow: pip install 'leyden[mlflow]'; logger.wandb needs wandb: pip install "
-                      "'leyden[wandb]'"),
+    (["logger=many"], "logger.mlflow needs mlflow: pip install 'leyden[mlflow]'\nerror: logger.wandb needs wandb: pip "
+                      "install 'leyden[wandb]'"),
     (["-m", "logger=wandb", "seed=0,1"], "logger.wandb needs wandb: pip install 'leyden[wandb]'"),
 ])  # fmt: skip
 def test_an_extra_that_is_missing(words: list[str], said: str, without_extras: dict[str, str], tmp_path: Path) -> None:
