@@ -66,6 +66,7 @@ class Run(Callback):
         self._continued = False
         self._trained_with: tuple[Options, Options] | None = None
         self._logged = 0  # steps that the loggers keep of a run that goes on
+        self._has_begun = False
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage == "fit" and (said := disagreements(pl_module, trainer.datamodule)):  # type: ignore[attr-defined]
@@ -152,6 +153,7 @@ class Run(Callback):
 
     def begin(self, trainer: Trainer) -> None:
         """Nothing can be wrong with the config any more."""
+        self._has_begun = True
         self.record.begun()
         if self.resumed and is_first_process():
             self.resumed.begun()
@@ -159,15 +161,17 @@ class Run(Callback):
             if isinstance(logger, RunLogger):
                 logger.begin()
 
-    def summarize(self, trainer: Trainer) -> None:
-        """Tell the loggers what the run came to, and where its checkpoints are."""
-        result = self.record.result
-        monitor, values = result["monitor"], {"status": result["status"]}
+    def summarize(self, trainer: Trainer, status: str) -> None:
+        """Tell the loggers what the run came to, and where its checkpoints are; nothing of one that has not begun."""
+        if not self._has_begun:
+            return
+        monitor, values = self.record.result["monitor"], {"status": status}
         if monitor["value"] is not None:
             values[f"best/{monitor['name']}"] = monitor["value"]
-        for each in ("best_checkpoint", "last_checkpoint"):
-            if file := result[each]:
-                values |= {each: file, f"{each}_path": str(self.folder.path.resolve() / file)}
+        for each in ("best", "last"):
+            if (file := self.folder.checkpoints / f"{each}.ckpt").is_file():
+                place = str(file.relative_to(self.folder.path))
+                values |= {f"{each}_checkpoint": place, f"{each}_checkpoint_path": str(file.resolve())}
         for logger in trainer.loggers:
             if isinstance(logger, RunLogger):
                 logger.log_summary(values)

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +122,7 @@ def _train(config: DictConfig, composed: DictConfig, record: Record, resumed: Re
                 record.keep_config()
                 run.write_config(config)  # from which further processes build the same
             record.training_begins(trainer, best)
-            with joined_by_children(trainer, run, checkpoint):
+            with summarized(follow, trainer), joined_by_children(trainer, run, checkpoint):
                 trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
                 if said := without_batches(trainer):
                     raise UserError(*said)
@@ -133,7 +133,6 @@ def _train(config: DictConfig, composed: DictConfig, record: Record, resumed: Re
                     record.pruned()
                 else:
                     record.finished(test(trainer, model, data, run, best))
-                follow.summarize(trainer)
 
 
 def use_threads(count: int | None) -> None:
@@ -178,6 +177,20 @@ def built_loggers(config: DictConfig) -> Iterator[list[Logger]]:
         for logger in loggers:
             if isinstance(logger, RunLogger):
                 logger.close(status)
+
+
+@contextmanager
+def summarized(follow: Run, trainer: Trainer) -> Iterator[None]:
+    """The loggers are told what the run came to, also where it was stopped."""
+    record = follow.record
+    try:
+        yield
+    except BaseException as error:
+        with suppress(Exception):  # not in place of why it was stopped
+            record.training_ends()
+            follow.summarize(trainer, "interrupted" if isinstance(error, Stop) else "failed")
+        raise
+    follow.summarize(trainer, record.result["status"])
 
 
 def build_callbacks(

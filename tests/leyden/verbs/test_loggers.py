@@ -167,6 +167,15 @@ def test_a_run_that_goes_on_is_the_same_run_to_each(number: signal.Signals, tmp_
     run = stopped(started(*words, "checkpoint.every_n_steps=7", f"paths.log_dir={tmp_path}"), tmp_path, number)
     ((found, _),) = in_mlflow(tmp_path)
     assert found.info.status == {signal.SIGTERM: "KILLED", signal.SIGKILL: "RUNNING"}[number]
+    if number == signal.SIGTERM:
+        told = {"status": "interrupted"}
+        for each in ("best", "last"):
+            told |= {f"{each}_checkpoint": f"checkpoints/{each}.ckpt"}
+            told |= {f"{each}_checkpoint_path": str(run / "checkpoints" / f"{each}.ckpt")}
+        best = {"best/val/loss": json.loads((run / "result.json").read_text())["monitor"]["value"]}
+        assert found.data.tags.items() >= told.items()
+        assert found.data.metrics.items() >= best.items()
+        assert InWandb(run).summary.items() >= (told | best).items()
     epochs = 5 + len(in_table(run)["val/loss"])
     completed = train(f"resume={run}", f"trainer.max_epochs={epochs}", "optimizer.lr=0.02")
     assert completed.returncode == 0, completed.stderr
@@ -214,6 +223,14 @@ def test_each_job_of_a_process_is_a_wandb_run_of_its_own(tmp_path: Path) -> None
     assert len({each.run_id for job in jobs for each in job.runs}) == 2
 
 
+@pytest.mark.slow
+def test_wandb_is_offline_where_the_command_says_so(tmp_path: Path) -> None:
+    words = *SHORT, "logger=wandb", "logger.wandb.mode=offline", f"paths.log_dir={tmp_path}"
+    completed = command("python", "train.py", *words, WANDB_API_KEY="0" * 40)
+    assert completed.returncode == 0, completed.stderr
+    assert InWandb(only_folder(tmp_path / "xor")).exit_codes == [0]
+
+
 WITHOUT_EXTRAS = """
 import sys
 from importlib.machinery import PathFinder
@@ -237,8 +254,8 @@ def without_extras(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("words", "said"), [
-    (["logger=many"], "logger.mlflow needs mlflow: pip install 'leyden[mlflow]'; logger.wandb needs wandb: pip install "
-                      "'leyden[wandb]'"),
+    (["logger=many"], "logger.mlflow needs mlflow: pip install 'leyden[mlflow]'\nerror: logger.wandb needs wandb: pip "
+                      "install 'leyden[wandb]'"),
     (["-m", "logger=wandb", "seed=0,1"], "logger.wandb needs wandb: pip install 'leyden[wandb]'"),
 ])  # fmt: skip
 def test_an_extra_that_is_missing(words: list[str], said: str, without_extras: dict[str, str], tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 """Of what libraries say, what does not apply is not heard, and what does is."""
 
 import importlib.util
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from conftest import command
+from conftest import PROJECT, command
 
 LIGHTNING = Path(str(importlib.util.find_spec("lightning").origin)).parent
 UNHEARD = {
@@ -39,3 +42,19 @@ def test_what_does_not_apply_is_silent_and_the_rest_is_a_line() -> None:
         f"warning: {HEARD}",
         "warning: an option of yours is deprecated",
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [[], ["print_config=none"]])
+@pytest.mark.parametrize("errors", [subprocess.PIPE, subprocess.STDOUT])
+def test_a_training_goes_on_where_nobody_reads_any_more_what_it_prints(
+    words: list[str], errors: int, tmp_path: Path
+) -> None:
+    typed = sys.executable, "train.py", "experiment=xor", "trainer.max_epochs=20", f"paths.log_dir={tmp_path}", *words
+    with subprocess.Popen(typed, cwd=PROJECT, stdout=subprocess.PIPE, stderr=errors, text=True) as run:
+        assert run.stdout is not None
+        run.stdout.close()
+        assert run.stderr is None or run.stderr.read() == ""
+    assert run.returncode == 0
+    (folder,) = (tmp_path / "xor").iterdir()
+    assert json.loads((folder / "result.json").read_text())["status"] == "finished"

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SQLITE = "sqlite:///"
+PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}  # its own is 4 minutes in all
+TRY_AGAIN_SECONDS = 30.0
 LONGEST = 6000  # characters of a parameter
 MOST_VALUES, MOST_PARAMS = 1000, 100  # in one call
 STATUS = {"finished": "FINISHED", "success": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
@@ -34,11 +36,12 @@ class MLFlowLogger(RunLogger, Logger):
     """One run of MLflow for each `save_dir`, in the experiment of that name; its tag `run_folder` is that folder.
 
     `tracking_uri` is that of a database or of a server, such as sqlite:///logs/mlflow.db, where pictures go to
-    logs/mlflow. The run is made with the first step, or the first value; all else is written once a second, and before
-    every checkpoint. While MLflow does not answer, values are kept, and training goes on. It takes nothing back: what a
-    run that goes on logs once more is left out. A parameter that changes while it goes on becomes a tag.
+    logs/mlflow. It is asked for with the first parameters; the run is made with the first step, or the first value; all
+    else is written once a second, and before every checkpoint. While MLflow does not answer, values are kept, and
+    training goes on. It takes nothing back: what a run that goes on logs once more is left out. A parameter that
+    changes while it goes on becomes a tag.
 
-    Raises UserError where there is no such database or server.
+    Raises UserError where there is no such database, or no server answers.
     """
 
     def __init__(self, save_dir: str | os.PathLike[str], experiment_name: str, tracking_uri: str) -> None:
@@ -56,6 +59,7 @@ class MLFlowLogger(RunLogger, Logger):
         self._there: dict[str, int] = {}  # the last step of each name that an earlier logger of this run wrote
         self._step = 0
         self._answers = True
+        self._next_try = 0.0
 
     @property
     def name(self) -> str:
@@ -74,12 +78,14 @@ class MLFlowLogger(RunLogger, Logger):
     def experiment(self) -> "MlflowClient":
         """The client, for whatever else MLflow can do with `run_id`."""
         if self._client is None:
-            os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+            for name, value in {"MLFLOW_DISABLE_TELEMETRY": "true", **PATIENCE}.items():
+                os.environ.setdefault(name, value)
             with self._explained():
                 from mlflow import MlflowClient
 
                 for library in ("mlflow", "alembic"):  # which tell of every table that they make
                     logging.getLogger(library).setLevel(logging.WARNING)
+                logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # and this of every second try
                 if self._file is not None:
                     _make_database(self._file)
                 client = MlflowClient(self.tracking_uri)
@@ -104,6 +110,7 @@ class MLFlowLogger(RunLogger, Logger):
     def log_hyperparams(self, params: Params, *args: Any, **kwargs: Any) -> None:
         """The first ones alone: Lightning then gives the module's own, which are among those of a run."""
         if self._params is None:
+            _ = self.experiment  # what is not there is said before anything is trained
             self._params = {_allowed(name): str(value)[:LONGEST] for name, value in flat(params).items()}
             if self._run_id is not None:
                 self._log_params(self._run_id, {})
@@ -140,7 +147,7 @@ class MLFlowLogger(RunLogger, Logger):
     def flush(self, before: float = math.inf) -> None:
         """Write what was logged at steps before that one; where MLflow does not answer, it is kept."""
         ready = [(name, step) for name, step in self._values if step < before]
-        if not ready:
+        if not ready or (before < math.inf and time.monotonic() < self._next_try):
             return
         from mlflow.entities import Metric
 
@@ -176,9 +183,9 @@ class MLFlowLogger(RunLogger, Logger):
         except MlflowException as error:
             if self._answers:
                 log.warning(f"mlflow: {_line(error)}; training goes on, and curves are handed over later")
-            self._answers = False
+            self._answers, self._next_try = False, time.monotonic() + TRY_AGAIN_SECONDS
         else:
-            self._answers = True
+            self._answers, self._next_try = True, 0.0
 
     def _open(self) -> str:
         """The run of this folder: the one that there is, or a new one."""
@@ -232,7 +239,9 @@ class MLFlowLogger(RunLogger, Logger):
         try:
             yield
         except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
-            raise UserError(f"MLFlowLogger, {self.tracking_uri}: {_line(error)}") from error
+            instead = f"; start one there (mlflow server), or choose a file: tracking_uri={SQLITE}logs/mlflow.db"
+            said = f"{_line(error)}{instead if _is_unanswered(error) else ''}"
+            raise UserError(f"MLFlowLogger, {self.tracking_uri}: {said}") from error
 
 
 def _make_database(file: Path) -> None:
@@ -258,5 +267,11 @@ def _allowed(name: str) -> str:
     return re.sub(r"[^\w/. :-]", "_", name, flags=re.ASCII)
 
 
+def _is_unanswered(error: Exception) -> bool:
+    from requests.exceptions import ConnectionError, Timeout
+
+    return isinstance(error.__context__, ConnectionError | Timeout)
+
+
 def _line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+    return "no server answers" if _is_unanswered(error) else str(error).partition("\n")[0]

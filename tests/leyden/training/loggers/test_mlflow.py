@@ -101,6 +101,16 @@ def test_values_are_kept_while_the_database_does_not_answer(database: Path, capl
     assert curve(logger, "loss") == [(step, float(step)) for step in range(4)]
 
 
+def test_a_server_that_does_not_answer_is_refused_with_the_first_parameters(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(UserError) as raised:
+        MLFlowLogger(tmp_path, "xor", "http://localhost:9").log_hyperparams({"seed": 0})
+    said = "start one there (mlflow server), or choose a file: tracking_uri=sqlite:///logs/mlflow.db"
+    assert str(raised.value) == f"MLFlowLogger, http://localhost:9: no server answers; {said}"
+    assert caplog.text == ""  # nothing of urllib3's trying once more
+
+
 @pytest.mark.parametrize(("uri", "said"), [
     ("sqlite:////proc/none/mlflow.db", "MLFlowLogger, sqlite:////proc/none/mlflow.db: [Errno 2] No such file"),
     ("sqlite://logs/mlflow.db", "MLFlowLogger, sqlite://logs/mlflow.db: Invalid SQLite URL"),

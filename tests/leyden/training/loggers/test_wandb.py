@@ -27,6 +27,25 @@ logger.log_image("test/predictions", [np.arange(288, dtype=np.uint8).reshape(8, 
 logger.close("failed")
 """
 
+DEAD = """
+import logging, os, signal, sys
+from pathlib import Path
+from leyden.training.loggers import WandbLogger
+
+logging.basicConfig(format="%(message)s", stream=sys.stdout)
+logger = WandbLogger(sys.argv[1], mode="offline")
+logger.log_metrics({"loss": 1.0}, 0)
+(core,) = " ".join(file.read_text() for file in Path("/proc/self/task").glob("*/children")).split()
+os.kill(int(core), signal.SIGKILL)
+for step in range(1, 200):
+    logger.log_metrics({"loss": 1.0}, step)
+logger.log_summary({"status": "finished"})
+logger.close("finished")
+following = WandbLogger(sys.argv[1] + "/following", mode="offline")
+following.log_metrics({"loss": 0.5}, 0)
+following.close("finished")
+"""
+
 MODE = """
 import sys
 from leyden.training.loggers.wandb import _mode
@@ -56,6 +75,26 @@ def test_a_picture_and_the_first_parameters_are_kept(tmp_path: Path) -> None:
     assert values(records["config"].config.update) == {"optimizer": {"lr": 0.1}}
     assert values(records["history"].history.item)["trainer/global_step"] == 7
     assert records["exit"].exit.exit_code == 1
+
+
+def test_where_its_process_is_killed_the_training_goes_on_and_the_next_run_is_whole(tmp_path: Path) -> None:
+    (tmp_path / "following").mkdir()
+    completed = output(DEAD, str(tmp_path))
+    said = "wandb: its process is gone; training goes on, and nothing more is sent to wandb\n"
+    assert (completed.returncode, completed.stdout, completed.stderr) == (0, said, "")
+    (log,) = tmp_path.glob("following/wandb/offline-run-*/*.wandb")
+    records = {record.WhichOneof("record_type"): record for record in wandb_records(log)}
+    assert values(records["history"].history.item)["loss"] == 0.5
+    assert records["exit"].exit.exit_code == 0
+
+
+def test_a_server_that_does_not_answer_is_refused_and_the_way_out_named(tmp_path: Path) -> None:
+    nowhere = {"WANDB_API_KEY": KEY, "WANDB_BASE_URL": "http://localhost:9", "WANDB_INIT_TIMEOUT": "1"}
+    completed = output(PICTURE, str(tmp_path), HOME=str(tmp_path), **nowhere)
+    line = completed.stderr.splitlines()[-1]
+    assert line.startswith("leyden.errors.UserError: WandbLogger: ")
+    assert 'Post "http://localhost:9/graphql"' in line
+    assert line.endswith("; logger.wandb.mode=offline (or WANDB_MODE=offline) needs no server")
 
 
 @pytest.mark.parametrize(("asked", "environment", "mode"), [
