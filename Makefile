@@ -3,6 +3,7 @@
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 BIN := .venv/bin
 READY := .venv/.ready
+PORT := 8000
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train test test-slow test-slurm test-browser bench check lint format lock tensorboard \
@@ -50,8 +51,8 @@ docs: $(READY)   ## build the documentation into build/docs/index.html; a dead l
 	$(BIN)/zensical build --clean --strict
 	$(BIN)/python scripts/dead_links.py build/docs
 
-docs-serve: docs ## show it, with its search: http://localhost:8000
-	$(BIN)/python -m http.server --directory build/docs 8000
+docs-serve: docs ## show it, with its search: http://localhost:8000 (PORT=8001: there)
+	$(BIN)/python -m http.server --directory build/docs --bind 127.0.0.1 $(PORT)
 
 lock: $(UV)      ## write requirements.lock anew from pyproject.toml (UPGRADE=--upgrade: newest versions)
 	$(UV) pip compile --quiet --universal --generate-hashes --all-extras $(UPGRADE) \

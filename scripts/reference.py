@@ -33,9 +33,15 @@ def main() -> None:
 
 
 def of_readme(title: str) -> str:
-    """A section of the README, with its links as they are from here."""
+    """A section of the README, with its links as they are from here, and pages by their titles."""
     text = (PROJECT / "README.md").read_text().split(f"\n## {title}\n")[1].split("\n## ")[0]
+    for page in re.findall(r"\[(docs/\S+\.md)\]\(", text):
+        text = text.replace(f"[{page}](", f"[{title_of(PROJECT / page)}](")
     return text.strip().replace("](docs/", "](../") + "\n"
+
+
+def title_of(page: Path) -> str:
+    return page.read_text().partition("\n")[0].removeprefix("# ")
 
 
 def configs() -> str:
@@ -92,17 +98,21 @@ def classes(package: str, summary: str) -> str:
     for module in modules(package):
         members = [entry(member) for member in public(module)]
         if members:
-            parts += [f"## {module.path}\n\n{documentation(module)}", *members]
+            parts += [section(module, package), *members]
     return "\n\n".join(parts) + "\n"
 
 
-def entry(member: griffe.Class | griffe.Function) -> str:
-    kind = "class " if member.is_class else ""
-    text = f"### `{member.name}` {{#{member.path}}}\n\n```python\n{kind}{member.signature() or member.name}\n```\n\n"
-    text += documentation(member)
-    for each in public(member):
-        text += f"\n\n#### `{each.signature()}` {{#{each.path}}}\n\n{documentation(each)}"
-    return text
+def section(module: griffe.Module, package: str) -> str:
+    """The head of a module's part of a page, by the name that it has within the page's package."""
+    return f"## {module.path.removeprefix(f'{package}.')} {{#{module.path}}}\n\n{documentation(module)}"
+
+
+def entry(member: griffe.Class | griffe.Function, level: int = 3) -> str:
+    """Name, signature and docstring, then those of a class's methods; the list of contents shows names alone."""
+    kind = "class" if member.is_class else "def"
+    head = f"{'#' * level} `{member.name}` {{#{member.path}}}"
+    signature = f"```python\n{kind} {member.signature() or member.name}\n```"
+    return "\n\n".join([head, signature, documentation(member), *(entry(each, level + 1) for each in public(member))])
 
 
 def engine() -> str:
@@ -111,7 +121,7 @@ def engine() -> str:
     for module in modules("leyden"):
         members = list(public(module))
         if members and not module.path.startswith("leyden.training"):
-            parts += [f"## {module.path}\n\n{documentation(module)}", "\n".join(map(line, members))]
+            parts += [section(module, "leyden"), "\n".join(map(line, members))]
     return "\n\n".join(parts) + "\n"
 
 
