@@ -244,7 +244,8 @@ def test_every_block_is_run_or_named() -> None:
 
 def test_make_train_passes_words_on() -> None:
     words = "model.hidden_features=8 seed=1"
-    done = subprocess.run(["make", "--dry-run", "train", f"ARGS={words}"], cwd=PROJECT, capture_output=True, text=True)
+    line = ["make", "--no-print-directory", "--dry-run", "train", f"ARGS={words}"]
+    done = subprocess.run(line, cwd=PROJECT, capture_output=True, text=True)
     assert done.stdout.endswith(f"python train.py experiment=xor {words}\n")
 
 
