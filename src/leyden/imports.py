@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,6 +14,9 @@ def imports_at_once() -> Iterator[None]:
     That is half a million objects, nearly all of which stay to the end. To look through them again and again takes a
     tenth of the time of importing torch, and as much at every full collection of a training.
     """
+    if "torch" in sys.modules:  # in a later job of a sweep: what it has left behind must be collected
+        yield
+        return
     was_enabled = gc.isenabled()
     gc.disable()
     try:
