@@ -23,7 +23,7 @@ from leyden.cli import VERBS
 README = PROJECT / "README.md"
 DOCS = PROJECT / "docs"
 PAGES = [README, *sorted(file for file in DOCS.rglob("*.md") if file.parent.name != "reference")]
-SLOW = {f"howto/{name}.md" for name in ("compare_runs", "export_and_predict", "gpu", "search", "sweep")}
+SLOW = {f"howto/{name}.md" for name in ("compare_runs", "export_and_predict", "gpu", "search", "sweep")} | {"index.md"}
 
 # What a command begins with or holds, how it is looked at instead, and why.
 NOT_RUN = [

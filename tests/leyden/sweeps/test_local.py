@@ -45,6 +45,7 @@ def test_what_the_machine_has_not_is_said_in_one_line(word: str, asked: str, tmp
     assert not list(tmp_path.rglob("xor"))
 
 
+@pytest.mark.slow
 def test_a_job_sees_its_own_gpu_alone(tmp_path: Path) -> None:
     """The numbers of GPUs that are not there: no job uses them."""
     (tmp_path / "seen.py").write_text(

@@ -91,6 +91,7 @@ def wait_for(process: subprocess.Popen[str], logs: Path, pattern: str) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_goes_on_with_the_code_that_it_began_with(whole: tuple[Path, Completed], tmp_path: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()
