@@ -113,7 +113,7 @@ def short(name: str, most: int = 12) -> str:
 def are_photographs(data: TensorDataModule) -> bool:
     """Whether the inputs are uint8 [N, 3, H, W]."""
     inputs = data.splits.train[0] if data.splits else torch.empty(0)
-    return inputs.dtype == torch.uint8 and inputs.ndim == 4
+    return inputs.dtype == torch.uint8 and inputs.ndim == 4 and inputs.shape[1] == 3
 
 
 def sheet(images: Tensor, columns: int, gap: int = 2) -> Figure:

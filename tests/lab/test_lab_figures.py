@@ -11,6 +11,7 @@ from lab.data import CIFAR10DataModule, NoisySineDataModule, XORDataModule
 from lab.data.noisy_sine import noiseless
 from lab.figures import augmented_images, decision_surface, first_filters, loss_of_xor, mistakes, wave
 from lab.models import CifarCNN, MLPRegressor, SimpleNet
+from leyden.training import Splits
 from leyden.training.figures import Answers
 
 
@@ -104,3 +105,12 @@ def test_the_mistakes_that_a_model_is_most_sure_of_come_first(tiny_cifar: Path) 
     assert shown is not None
     assert torch.equal(torch.from_numpy(shown.copy()).permute(2, 0, 1), images[7])
     assert mistakes(CifarCNN(), data, Answers(9.0 * nn.functional.one_hot(labels, 10), labels)) is None
+
+
+def test_figures_of_photographs_leave_other_data_alone() -> None:
+    data = XORDataModule()
+    data.setup()
+    assert augmented_images(SimpleNet(), data) is None
+    grey = torch.zeros(4, 1, 8, 8, dtype=torch.uint8)
+    data.splits = Splits((grey, torch.zeros(4)), (grey, torch.zeros(4)), (grey, torch.zeros(4)))
+    assert augmented_images(SimpleNet(), data) is None

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torchmetrics.classification.stat_scores import BinaryStatScores
 
 
-def class_probabilities(predictions: Tensor, loss: nn.Module, metrics: Iterable[object]) -> Tensor | None:
+def as_probabilities(predictions: Tensor, loss: nn.Module, metrics: Iterable[object]) -> Tensor | None:
     """Probabilities [N, classes] by predictions [N, classes], or [N] and [N, 1] of two classes; else None.
 
     CrossEntropyLoss and BCEWithLogitsLoss take logits, NLLLoss logarithms, BCELoss probabilities. Under another loss a

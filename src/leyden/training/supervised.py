@@ -15,7 +15,7 @@ from torchmetrics import Metric
 
 from leyden.errors import UserError
 from leyden.training.callbacks.hooks import PER_STEP
-from leyden.training.classes import class_probabilities
+from leyden.training.classes import as_probabilities
 from leyden.training.metrics import EpochMetrics
 from leyden.training.schedulers import is_told_steps, refuse_more_steps, refuse_no_period
 
@@ -77,7 +77,7 @@ class SupervisedModule(LightningModule):
 
         By default what the loss and the metrics take predictions for: `leyden.training.classes`.
         """
-        return class_probabilities(predictions, self.loss, self.test_metrics.metrics.values())
+        return as_probabilities(predictions, self.loss, self.test_metrics.metrics.values())
 
     def _predict_and_compare(self, batch: Any) -> tuple[Tensor, Tensor]:
         predictions = self(batch[0])

@@ -157,7 +157,7 @@ class Figures(Callback):
         history = self._history
         if "history" in asked_for and history is None:
             history = next((each.history() for each in trainer.loggers if isinstance(each, CSVLogger)), None)
-        known = {"answers": self._answers, "history": history}
+        known = dict(zip(GIVEN, (self._answers, history), strict=True))
         return {name: value for name, value in known.items() if name in asked_for}
 
 
